@@ -1,0 +1,294 @@
+/*
+ * Slabs for small blocks, malloc for the rest. See mem.h for the contract.
+ *
+ * A slab is SLAB_BYTES long and aligned to its length, so a block finds its slab by masking its address. Its
+ * header holds a free list threaded through the freed blocks and a mark above which nothing was handed out
+ * yet, so that pages of a fresh slab stay untouched until needed. Slabs with room of one class are in that
+ * class's list; a slab that empties goes to a cache that all classes share.
+ *
+ * Invariants: a slab is listed if and only if it has room; used counts blocks handed out;
+ * mem_state.used_bytes is the sum of mem_round over live blocks. Main thread only.
+ */
+#include "mem.h"
+
+#include "check.h"
+#include "links.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#ifdef SPINDLE_JEMALLOC
+#include <jemalloc/jemalloc.h>
+#endif
+
+static void *mem_check_allocated(void *block)
+{
+    CHECK(block != NULL); /* out of memory */
+    return block;
+}
+
+#ifdef SPINDLE_DEBUG_CHECKS
+
+/* Checked builds: every block from malloc with its size in front, for the sanitizers and for mem_free's
+ * promise. */
+enum { GUARD_BYTES = 16 };
+
+static size_t checked_used_bytes;
+
+size_t mem_round(size_t size)
+{
+    return (size + 7) & ~(size_t)7;
+}
+
+void *mem_try_alloc(size_t size)
+{
+    if (size > SIZE_MAX / 2)
+        return NULL;
+    char *block = malloc(mem_round(size) + GUARD_BYTES);
+    if (block == NULL)
+        return NULL;
+    memcpy(block, &size, sizeof(size));
+    checked_used_bytes += mem_round(size);
+    return block + GUARD_BYTES;
+}
+
+void mem_free(void *block, size_t size)
+{
+    if (block == NULL)
+        return;
+    char *start = (char *)block - GUARD_BYTES;
+    size_t allocated;
+    memcpy(&allocated, start, sizeof(allocated));
+    CHECK(mem_round(allocated) == mem_round(size));
+    checked_used_bytes -= mem_round(size);
+    free(start);
+}
+
+size_t mem_used_bytes(void)
+{
+    return checked_used_bytes;
+}
+
+void mem_trim(void)
+{
+}
+
+#else
+
+enum {
+    SLAB_BYTES = 64 * 1024,
+    SLAB_REGION_BYTES = 4 * 1024 * 1024,
+    SLAB_HEADER_BYTES = 64, /* keeps 64-byte blocks on cache lines */
+    SLAB_CLASSES = MEM_SMALL_MAX_BYTES / 8 + 1,
+    SLAB_CACHE_KEPT = 16, /* empty slabs that keep their pages */
+};
+
+struct slab {
+    struct links links;
+    void *free_list;
+    uint32_t mark_bytes; /* blocks below this offset were handed out at least once */
+    uint32_t used;
+    uint32_t block_bytes;
+    uint32_t class_index;
+};
+
+_Static_assert(sizeof(struct slab) <= SLAB_HEADER_BYTES, "slab header outgrew its room");
+
+static struct {
+    struct links classes[SLAB_CLASSES]; /* slabs with room */
+    struct slab **cache;                /* empty slabs; those past SLAB_CACHE_KEPT hold no pages */
+    size_t cache_count;
+    size_t cache_capacity;
+    size_t used_bytes;
+    bool ready;
+} mem_state;
+
+static void slab_start(void)
+{
+    for (size_t i = 0; i < SLAB_CLASSES; i++)
+        links_init(&mem_state.classes[i]);
+    mem_state.ready = true;
+}
+
+static void slab_cache_push(struct slab *slab)
+{
+    if (mem_state.cache_count == mem_state.cache_capacity) {
+        mem_state.cache_capacity = mem_state.cache_capacity ? mem_state.cache_capacity * 2 : 128;
+        mem_state.cache =
+            mem_check_allocated(realloc(mem_state.cache, mem_state.cache_capacity * sizeof(struct slab *)));
+    }
+    mem_state.cache[mem_state.cache_count++] = slab;
+}
+
+static void slab_map_region(void)
+{
+    char *region = mmap(NULL, SLAB_REGION_BYTES + SLAB_BYTES, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    CHECK(region != MAP_FAILED);
+    size_t lead = (size_t)(-(uintptr_t)region & (SLAB_BYTES - 1));
+    if (lead)
+        munmap(region, lead);
+    if (lead != SLAB_BYTES)
+        munmap(region + lead + SLAB_REGION_BYTES, SLAB_BYTES - lead);
+    for (size_t at = SLAB_REGION_BYTES; at > 0; at -= SLAB_BYTES)
+        slab_cache_push((struct slab *)(void *)(region + lead + at - SLAB_BYTES));
+}
+
+static struct slab *slab_open(size_t class_index)
+{
+    if (!mem_state.ready)
+        slab_start();
+    if (mem_state.cache_count == 0)
+        slab_map_region();
+    struct slab *slab = mem_state.cache[--mem_state.cache_count];
+    slab->free_list = NULL;
+    slab->mark_bytes = SLAB_HEADER_BYTES;
+    slab->used = 0;
+    slab->block_bytes = (uint32_t)class_index * 8;
+    slab->class_index = (uint32_t)class_index;
+    links_append(&mem_state.classes[class_index], &slab->links);
+    return slab;
+}
+
+static bool slab_is_full(const struct slab *slab)
+{
+    return slab->free_list == NULL && slab->mark_bytes + slab->block_bytes > SLAB_BYTES;
+}
+
+static void *slab_alloc(size_t class_index)
+{
+    struct links *head = &mem_state.classes[class_index];
+    struct slab *slab = __builtin_expect(head->next == NULL || links_is_empty(head), 0)
+                            ? slab_open(class_index)
+                            : links_container(head->next, struct slab, links);
+    void *block = slab->free_list;
+    if (block) {
+        memcpy(&slab->free_list, block, sizeof(void *));
+    } else {
+        block = (char *)slab + slab->mark_bytes;
+        slab->mark_bytes += slab->block_bytes;
+    }
+    slab->used++;
+    if (slab_is_full(slab))
+        links_remove(&slab->links);
+    return block;
+}
+
+static void slab_retire(struct slab *slab)
+{
+    links_remove(&slab->links);
+    if (mem_state.cache_count >= SLAB_CACHE_KEPT)
+        madvise(slab, SLAB_BYTES, MADV_DONTNEED);
+    slab_cache_push(slab);
+}
+
+static void slab_free(void *block)
+{
+    struct slab *slab = (struct slab *)((uintptr_t)block & ~(uintptr_t)(SLAB_BYTES - 1));
+    bool was_full = slab_is_full(slab);
+    memcpy(block, &slab->free_list, sizeof(void *));
+    slab->free_list = block;
+    slab->used--;
+    struct links *head = &mem_state.classes[slab->class_index];
+    if (was_full)
+        links_append(head, &slab->links);
+    if (slab->used == 0 && head->next != head->previous) /* keep the last one with room */
+        slab_retire(slab);
+}
+
+static size_t slab_class(size_t size)
+{
+    return size ? (size + 7) / 8 : 1;
+}
+
+size_t mem_round(size_t size)
+{
+    if (size <= MEM_SMALL_MAX_BYTES)
+        return slab_class(size) * 8;
+#ifdef SPINDLE_JEMALLOC
+    return nallocx(size, 0);
+#else
+    return (size + 8 + 15) & ~(size_t)15;
+#endif
+}
+
+void *mem_try_alloc(size_t size)
+{
+    if (size <= MEM_SMALL_MAX_BYTES) {
+        size_t class_index = slab_class(size);
+        mem_state.used_bytes += class_index * 8;
+        return slab_alloc(class_index);
+    }
+    if (size > SIZE_MAX / 2)
+        return NULL;
+    void *block = malloc(size);
+    if (block)
+        mem_state.used_bytes += mem_round(size);
+    return block;
+}
+
+void mem_free(void *block, size_t size)
+{
+    if (block == NULL)
+        return;
+    mem_state.used_bytes -= mem_round(size);
+    if (size <= MEM_SMALL_MAX_BYTES)
+        slab_free(block);
+    else
+        free(block);
+}
+
+size_t mem_used_bytes(void)
+{
+    return mem_state.used_bytes;
+}
+
+void mem_trim(void)
+{
+    for (size_t i = 0; i < mem_state.cache_count; i++)
+        madvise(mem_state.cache[i], SLAB_BYTES, MADV_DONTNEED);
+#ifdef SPINDLE_JEMALLOC
+    mallctl("arena."
+            "4096"
+            ".purge",
+            NULL, NULL, NULL, 0); /* 4096: MALLCTL_ARENAS_ALL */
+#endif
+}
+
+#endif
+
+void *mem_alloc(size_t size)
+{
+    return mem_check_allocated(mem_try_alloc(size));
+}
+
+void *mem_alloc_zero(size_t size)
+{
+    return memset(mem_alloc(size), 0, size);
+}
+
+void *mem_resize(void *block, size_t old_size, size_t new_size)
+{
+    if (block && mem_round(old_size) == mem_round(new_size)) {
+#ifdef SPINDLE_DEBUG_CHECKS
+        memcpy((char *)block - GUARD_BYTES, &new_size, sizeof(new_size));
+#endif
+        return block;
+    }
+#ifndef SPINDLE_DEBUG_CHECKS
+    if (block && old_size > MEM_SMALL_MAX_BYTES && new_size > MEM_SMALL_MAX_BYTES) {
+        size_t old_round = mem_round(old_size);
+        block = mem_check_allocated(realloc(block, new_size));
+        mem_state.used_bytes += mem_round(new_size) - old_round;
+        return block;
+    }
+#endif
+    void *moved = mem_alloc(new_size);
+    if (block) {
+        memcpy(moved, block, old_size < new_size ? old_size : new_size);
+        mem_free(block, old_size);
+    }
+    return moved;
+}

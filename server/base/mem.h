@@ -1,0 +1,46 @@
+#ifndef SPINDLE_BASE_MEM_H
+#define SPINDLE_BASE_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Memory of the data set: keys, values, tables.
+ *
+ * Small blocks (up to MEM_SMALL_MAX_BYTES) come from slabs with 8-byte size classes, because the general
+ * allocators round to 16 bytes and a key with a short value is typically 56 bytes: 64.5 resident bytes with
+ * jemalloc or mimalloc, 56.6 here. Larger blocks come from malloc. Frees name the size, so that blocks need
+ * no header and the total is exact; builds with SPINDLE_DEBUG_CHECKS store the size and verify it at every
+ * free.
+ *
+ * Main thread only (and a forked child, which inherits a consistent copy). Out of memory aborts.
+ */
+
+enum {
+    MEM_SMALL_MAX_BYTES = 512,
+};
+
+/* Returns at least size bytes, aligned to 8 (to 16 from malloc); never NULL. Size 0 is allowed. */
+void *mem_alloc(size_t size);
+void *mem_alloc_zero(size_t size);
+
+/* As mem_alloc, but NULL when the system refuses: for sizes that a client controls. */
+void *mem_try_alloc(size_t size);
+
+/* Moves a block to a new size; block may be NULL when old_size is 0. Never NULL. */
+void *mem_resize(void *block, size_t old_size, size_t new_size);
+
+/* Frees a block that was allocated (or last resized) with exactly this size. NULL is ignored. */
+void mem_free(void *block, size_t size);
+
+/* Returns how many bytes a block of this size occupies. Blocks of sizes with equal answers are
+ * interchangeable: such a block may be kept in place and freed with either size. */
+size_t mem_round(size_t size);
+
+/* Bytes handed out and not yet freed, rounded as mem_round does. */
+size_t mem_used_bytes(void);
+
+/* Returns cached empty slabs to the system. */
+void mem_trim(void);
+
+#endif

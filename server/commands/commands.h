@@ -1,0 +1,87 @@
+#ifndef SPINDLE_COMMANDS_COMMANDS_H
+#define SPINDLE_COMMANDS_COMMANDS_H
+
+#include "commands/call.h"
+#include "commands/latency.h"
+#include "commands/registry.h"
+#include "commands/slowlog.h"
+
+/*
+ * The command side of the server: registry, sessions, statistics, and dispatch. Main thread only.
+ *
+ * A request goes through command_prepare (twice, for a group of requests: prefetching) and command_execute.
+ */
+
+/* Settings that commands read; the configuration writes them. */
+struct command_settings {
+    int64_t proto_max_bulk_len;
+    int64_t slowlog_log_slower_than_us; /* negative: off */
+    int64_t slowlog_max_len;
+    int64_t latency_monitor_threshold_ms; /* 0: off */
+    bool latency_tracking;
+    double latency_percentiles[16];
+    int latency_percentile_count;
+    bool stop_writes_on_bgsave_error;
+    bool save_points_set; /* kept by the server: some `save` line is in force */
+    bool lazyfree_user_flush, lazyfree_user_del;
+    char *requirepass;        /* "" or NULL: none */
+    int debug_command_access; /* 0 no, 1 yes, 2 local */
+    int64_t maxmemory;
+    int maxmemory_policy;
+    int64_t max_clients;
+    int64_t hz;
+    int databases;
+};
+
+struct command_stats_total {
+    uint64_t commands_processed;
+    uint64_t error_replies;
+    uint64_t unexpected_error_replies;
+    uint64_t operations_per_second, input_bytes_per_second, output_bytes_per_second; /* sampled */
+};
+
+/* An error code and how often it was replied. */
+struct error_count {
+    struct error_count *next; /* oldest first, as INFO errorstats prints them sorted */
+    char code[32];
+    uint64_t count;
+};
+
+struct commands {
+    struct keyspace *keyspace;
+    struct registry registry;
+    struct session_list sessions;
+    struct command_settings settings;
+    struct command_stats_total totals;
+    struct error_count *errors;
+    size_t error_kinds;
+    struct slowlog slowlog;
+    struct latency_monitor latency;
+    const struct services *services;
+    bool loading;          /* answer -LOADING */
+    bool last_save_failed; /* with stop-writes-on-bgsave-error: answer MISCONF to writes */
+};
+
+void commands_init(struct commands *commands, struct keyspace *keyspace, const struct services *services);
+void commands_free(struct commands *commands);
+
+/* A request as net hands it over. */
+struct command_request {
+    struct session *session;
+    const struct slice *argv;
+    int argc;
+    struct blob **blobs;
+    uint64_t first_key_hash;
+    bool hashed;
+    struct registry_entry *entry; /* set by commands_prepare_bucket; NULL: unknown command */
+};
+
+/* First pass over a group of requests: finds the command, hashes the key, starts fetching its bucket. */
+void commands_prepare_bucket(struct commands *commands, struct command_request *request);
+/* Second pass: starts fetching the entry. */
+void commands_prepare_entry(struct commands *commands, struct command_request *request);
+
+/* Executes a request; writes its reply (nothing when the session suppresses it). */
+void commands_execute(struct commands *commands, struct command_request *request, struct reply *reply);
+
+#endif

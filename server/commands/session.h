@@ -1,0 +1,91 @@
+#ifndef SPINDLE_COMMANDS_SESSION_H
+#define SPINDLE_COMMANDS_SESSION_H
+
+#include "base/links.h"
+#include "protocol/slice.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What the server knows about a client, apart from its socket: identity, database, dialect, rights. A session
+ * belongs to the main thread; the connection (socket, buffers) to a net worker. They know each other by an
+ * opaque pointer and the functions of struct session_transport. An idle client costs a session and a
+ * connection and nothing else.
+ */
+
+struct database;
+struct registry_entry;
+struct blob;
+
+enum session_flag {
+    SESSION_AUTHENTICATED = 1 << 0,
+    SESSION_REPLY_OFF = 1 << 1,
+    SESSION_REPLY_SKIP = 1 << 2,      /* drop the reply of the current command */
+    SESSION_REPLY_SKIP_NEXT = 1 << 3, /* becomes SKIP after the current command */
+    SESSION_CLOSE_AFTER_REPLY = 1 << 4,
+    SESSION_UNIX_SOCKET = 1 << 5,
+    SESSION_NO_EVICT = 1 << 6,
+    SESSION_NO_TOUCH = 1 << 7,
+    SESSION_CLOSE_ASAP = 1 << 8,
+};
+
+/* What net knows about a connection, for CLIENT LIST and INFO. */
+struct connection_info {
+    char peer[128]; /* "127.0.0.1:1234", "[::1]:1234" or "/path:0" */
+    char local[128];
+    int fd;
+    uint64_t query_bytes;      /* incomplete request */
+    uint64_t query_free_bytes; /* room behind it */
+    uint64_t output_bytes;     /* replies that the socket did not take yet */
+    uint64_t output_blocks;
+    uint64_t memory_bytes; /* user-space memory of the connection, buffers included */
+};
+
+/* What a session may ask of its connection. */
+struct session_transport {
+    void (*describe)(void *connection, struct connection_info *info);
+    /* Closes at the end of the turn; replies that were written are sent first when flush is set. */
+    void (*close)(void *connection, bool flush);
+    /* Sends bytes outside a command's reply (pushes, replies of clients that were blocked), after what was
+     * written before. Copies. */
+    void (*send)(void *connection, const char *data, size_t length);
+    /* Lifts the limits for clients that have not authenticated, or sets them. */
+    void (*set_trusted)(void *connection, bool trusted);
+};
+
+struct session {
+    struct links links; /* in session_list.sessions, oldest first */
+    uint64_t id;
+    struct database *db;
+    void *connection;
+    const struct session_transport *transport;
+    const struct registry_entry *last_command; /* NULL: none yet */
+    char *name;                                /* CLIENT SETNAME; NULL: none; mem_alloc'ed, strlen + 1 */
+    char *library_name;                        /* CLIENT SETINFO */
+    char *library_version;
+    int64_t created_ms;
+    int64_t active_ms; /* of the last command */
+    uint32_t flags;
+    uint8_t version; /* RESP dialect: 2 or 3 */
+};
+
+struct session_list {
+    struct links sessions;
+    uint64_t next_id;
+    uint64_t count;
+};
+
+void session_list_init(struct session_list *list);
+
+/* Creates a session for a connection, on the given database. */
+struct session *session_create(struct session_list *list, struct database *db, void *connection,
+                               const struct session_transport *transport, int64_t now_ms);
+void session_free(struct session_list *list, struct session *session);
+
+struct session *session_by_id(const struct session_list *list, uint64_t id);
+
+/* Replaces one of the session's strings; an empty text clears it. */
+void session_set_text(char **text, struct slice value);
+
+#endif

@@ -1,0 +1,508 @@
+/* The segmented table: growth, splits, merges, walks, deadlines. See table.h. Main thread only. */
+#include "table.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+enum {
+    SEGMENT_COUNT_MAX = TABLE_SEGMENT_BUCKETS * TABLE_BUCKET_MEAN_MAX,
+    /* Two buddies merge when together they fill a quarter: far from the next split. */
+    SEGMENT_MERGE_MAX = SEGMENT_COUNT_MAX / 4,
+    /* Past this depth only items with nearly equal hashes share a segment: it chains instead. */
+    DEPTH_MAX = 40,
+    RANDOM_CHAIN_MAX = 32,
+};
+
+/* ---- memory ---- */
+
+static void *table_take(struct table *table, size_t size)
+{
+    table->bytes += size;
+    return mem_alloc_zero(size);
+}
+
+static void table_give(struct table *table, void *block, size_t size)
+{
+    if (block)
+        table->bytes -= size;
+    mem_free(block, size);
+}
+
+static size_t segment_bucket_count(const struct table_segment *segment)
+{
+    return (size_t)1 << segment->bucket_bits;
+}
+
+static struct table_segment *segment_create(struct table *table, uint8_t depth, uint8_t bucket_bits)
+{
+    struct table_segment *segment = table_take(table, sizeof(*segment));
+    segment->depth = depth;
+    segment->bucket_bits = bucket_bits;
+    segment->earliest_deadline = TABLE_DEADLINE_NONE;
+    segment->buckets = table_take(table, segment_bucket_count(segment) * sizeof(struct table_bucket));
+    return segment;
+}
+
+static struct table_bucket *bucket_next(const struct table_bucket *bucket)
+{
+    return bucket->state & TABLE_CHAINED ? bucket->slots[TABLE_CHAIN_SLOT] : NULL;
+}
+
+static void segment_free(struct table *table, struct table_segment *segment)
+{
+    for (size_t i = 0; i < segment_bucket_count(segment); i++) {
+        struct table_bucket *chained = bucket_next(&segment->buckets[i]);
+        while (chained) {
+            struct table_bucket *next = bucket_next(chained);
+            table_give(table, chained, sizeof(*chained));
+            chained = next;
+        }
+    }
+    table_give(table, segment->deadlines, segment_bucket_count(segment) * sizeof(uint32_t));
+    table_give(table, segment->buckets, segment_bucket_count(segment) * sizeof(struct table_bucket));
+    table_give(table, segment, sizeof(*segment));
+}
+
+/* ---- buckets ---- */
+
+static uint8_t bucket_item_mask(const struct table_bucket *bucket)
+{
+    return bucket->state & 0x7f;
+}
+
+static void bucket_add(struct table *table, struct table_bucket *bucket, uint8_t fingerprint, void *item)
+{
+    while (bucket->state & TABLE_CHAINED)
+        bucket = bucket->slots[TABLE_CHAIN_SLOT];
+    unsigned used = bucket_item_mask(bucket);
+    if (used == 0x7f) {
+        struct table_bucket *chained = table_take(table, sizeof(*chained));
+        chained->fingerprints[0] = bucket->fingerprints[TABLE_CHAIN_SLOT];
+        chained->slots[0] = bucket->slots[TABLE_CHAIN_SLOT];
+        chained->state = 1;
+        bucket->slots[TABLE_CHAIN_SLOT] = chained;
+        bucket->state = TABLE_CHAINED | 0x3f;
+        bucket = chained;
+        used = 1;
+    }
+    int slot = __builtin_ctz(~used);
+    bucket->fingerprints[slot] = fingerprint;
+    bucket->slots[slot] = item;
+    bucket->state |= (uint8_t)(1u << slot);
+}
+
+/* Calls for each item of a chain. */
+static void chain_visit(const struct table_bucket *bucket, void (*visit)(void *context, void *item),
+                        void *context)
+{
+    for (; bucket; bucket = bucket_next(bucket))
+        for (unsigned used = bucket_item_mask(bucket); used; used &= used - 1)
+            visit(context, bucket->slots[__builtin_ctz(used)]);
+}
+
+static void chain_prefetch(const struct table_bucket *bucket)
+{
+    for (unsigned used = bucket_item_mask(bucket); used; used &= used - 1)
+        __builtin_prefetch(bucket->slots[__builtin_ctz(used)]);
+    if (bucket->state & TABLE_CHAINED)
+        __builtin_prefetch(bucket->slots[TABLE_CHAIN_SLOT]);
+}
+
+/* ---- deadlines ---- */
+
+static void segment_note_deadline(struct table *table, struct table_segment *segment, size_t index,
+                                  uint32_t deadline)
+{
+    if (deadline == TABLE_DEADLINE_NONE)
+        return;
+    if (segment->deadlines == NULL) {
+        size_t bytes = segment_bucket_count(segment) * sizeof(uint32_t);
+        segment->deadlines = table_take(table, bytes);
+        memset(segment->deadlines, 0xff, bytes);
+    }
+    if (deadline < segment->deadlines[index])
+        segment->deadlines[index] = deadline;
+    if (deadline < segment->earliest_deadline)
+        segment->earliest_deadline = deadline;
+}
+
+void table_note_deadline(struct table *table, uint64_t hash, uint32_t deadline_ticks)
+{
+    struct table_segment *segment = table_segment_of(table, hash);
+    segment_note_deadline(table, segment, table_bucket_index(segment, hash), deadline_ticks);
+}
+
+void table_set_deadline(struct table *table, uint64_t position, uint32_t deadline_ticks)
+{
+    struct table_segment *segment = table_segment_of(table, position);
+    if (segment->deadlines)
+        segment->deadlines[table_bucket_index(segment, position)] = deadline_ticks;
+}
+
+/* ---- structure ---- */
+
+/* Moves every item of one segment to where its hash belongs: to low when it lies below the boundary, else to
+ * high (the same segment, when growing in place). Old bounds are kept for every bucket an item may have moved
+ * to. */
+static void segment_scatter(struct table *table, struct table_segment *from, struct table_segment *low,
+                            struct table_segment *high)
+{
+    size_t count = segment_bucket_count(from);
+    for (size_t i = 0; i < count; i++) {
+        if (i + 1 < count)
+            chain_prefetch(&from->buckets[i + 1]);
+        uint32_t bound = from->deadlines ? from->deadlines[i] : TABLE_DEADLINE_NONE;
+        for (const struct table_bucket *bucket = &from->buckets[i]; bucket; bucket = bucket_next(bucket)) {
+            for (unsigned used = bucket_item_mask(bucket); used; used &= used - 1) {
+                void *item = bucket->slots[__builtin_ctz(used)];
+                uint64_t hash = table->type->hash(item);
+                struct table_segment *to = low == high || !((hash << from->depth) >> 63) ? low : high;
+                size_t index = table_bucket_index(to, hash);
+                bucket_add(table, &to->buckets[index], (uint8_t)hash, item);
+                to->count++;
+                segment_note_deadline(table, to, index, bound);
+            }
+        }
+    }
+}
+
+static size_t directory_size(const struct table *table)
+{
+    return (size_t)1 << table->depth;
+}
+
+static void directory_double(struct table *table)
+{
+    size_t size = directory_size(table);
+    struct table_segment **directory = table_take(table, 2 * size * sizeof(*directory));
+    for (size_t i = 0; i < size; i++)
+        directory[2 * i] = directory[2 * i + 1] = table->directory[i];
+    table_give(table, table->directory, size * sizeof(*directory));
+    table->directory = directory;
+    table->depth++;
+    table->deepest_count = 0;
+}
+
+static void directory_halve(struct table *table)
+{
+    size_t size = directory_size(table) / 2;
+    struct table_segment **directory = table_take(table, size * sizeof(*directory));
+    table->deepest_count = 0;
+    table->depth--;
+    for (size_t i = 0; i < size; i++) {
+        directory[i] = table->directory[2 * i];
+        table->deepest_count += directory[i]->depth == table->depth;
+    }
+    table_give(table, table->directory, 2 * size * sizeof(*directory));
+    table->directory = directory;
+}
+
+/* Points every directory entry that covers this hash at depth at a segment. */
+static void directory_point(struct table *table, uint64_t hash, struct table_segment *segment)
+{
+    size_t span = (size_t)1 << (table->depth - segment->depth);
+    size_t first = table->depth ? (hash >> (64 - table->depth)) & ~(span - 1) : 0;
+    for (size_t i = 0; i < span; i++)
+        table->directory[first + i] = segment;
+}
+
+/* Rebuilds the only segment of a small table with another number of buckets. */
+static void table_resize_single(struct table *table, uint8_t bucket_bits)
+{
+    struct table_segment *old = table->directory[0];
+    struct table_segment *segment = segment_create(table, 0, bucket_bits);
+    segment_scatter(table, old, segment, segment);
+    table->directory[0] = segment;
+    segment_free(table, old);
+}
+
+static bool table_may_deepen(const struct table *table, const struct table_segment *segment)
+{
+    if (segment->depth < table->depth)
+        return true;
+    /* Doubling pays only when items are spread: a few chains of equal hashes must not blow the directory up.
+     */
+    uint64_t slots_after = 2 * (uint64_t)directory_size(table);
+    return table->depth < DEPTH_MAX && table->count >= slots_after * TABLE_SEGMENT_BUCKETS;
+}
+
+static void table_split(struct table *table, uint64_t hash)
+{
+    struct table_segment *old = table_segment_of(table, hash);
+    if (!table_may_deepen(table, old))
+        return;
+    if (old->depth == table->depth)
+        directory_double(table);
+    uint8_t depth = old->depth + 1;
+    struct table_segment *low = segment_create(table, depth, TABLE_SEGMENT_BITS);
+    struct table_segment *high = segment_create(table, depth, TABLE_SEGMENT_BITS);
+    segment_scatter(table, old, low, high);
+    uint64_t side = (uint64_t)1 << (64 - depth);
+    directory_point(table, hash & ~side, low);
+    directory_point(table, hash | side, high);
+    if (depth == table->depth)
+        table->deepest_count += 2;
+    segment_free(table, old);
+}
+
+static void table_grow(struct table *table, uint64_t hash, struct table_segment *segment)
+{
+    if (segment->bucket_bits < TABLE_SEGMENT_BITS) {
+        uint8_t bits = segment->bucket_bits + 1;
+        table_resize_single(table, bits);
+        return;
+    }
+    table_split(table, hash);
+}
+
+static void table_merge(struct table *table, uint64_t hash)
+{
+    struct table_segment *segment = table_segment_of(table, hash);
+    uint8_t depth = segment->depth;
+    if (depth == 0)
+        return;
+    uint64_t side = (uint64_t)1 << (64 - depth);
+    struct table_segment *buddy = table_segment_of(table, hash ^ side);
+    if (buddy->depth != depth || segment->count + buddy->count > SEGMENT_MERGE_MAX)
+        return;
+    struct table_segment *merged = segment_create(table, depth - 1, TABLE_SEGMENT_BITS);
+    segment_scatter(table, segment, merged, merged);
+    segment_scatter(table, buddy, merged, merged);
+    if (depth == table->depth)
+        table->deepest_count -= 2;
+    directory_point(table, hash, merged);
+    segment_free(table, segment);
+    segment_free(table, buddy);
+    if (table->depth > 0 && table->deepest_count == 0)
+        directory_halve(table);
+}
+
+static void table_shrink(struct table *table, uint64_t hash)
+{
+    if (table->count == 0) {
+        table_clear(table);
+        return;
+    }
+    struct table_segment *segment = table_segment_of(table, hash);
+    if (segment->depth > 0) {
+        if (segment->count < SEGMENT_MERGE_MAX / 2)
+            table_merge(table, hash);
+        return;
+    }
+    if (segment->bucket_bits > 0 && segment->count < segment_bucket_count(segment))
+        table_resize_single(table, segment->bucket_bits - 1);
+}
+
+/* ---- public ---- */
+
+void table_init(struct table *table, const struct table_type *type)
+{
+    *table = (struct table){.type = type};
+}
+
+void table_clear(struct table *table)
+{
+    if (table->directory == NULL)
+        return;
+    size_t size = directory_size(table);
+    for (size_t i = 0; i < size;) {
+        struct table_segment *segment = table->directory[i];
+        i += (size_t)1 << (table->depth - segment->depth);
+        segment_free(table, segment);
+    }
+    table_give(table, table->directory, size * sizeof(*table->directory));
+    CHECK(table->bytes == 0);
+    table_init(table, table->type);
+}
+
+static void table_start(struct table *table, uint8_t bucket_bits)
+{
+    table->directory = table_take(table, sizeof(*table->directory));
+    table->directory[0] = segment_create(table, 0, bucket_bits);
+    table->deepest_count = 1;
+}
+
+void table_reserve(struct table *table, uint64_t count)
+{
+    if (table->count > 0 || count < SEGMENT_COUNT_MAX)
+        return;
+    table_clear(table);
+    uint8_t depth = 0;
+    while (depth < DEPTH_MAX && (count >> depth) > SEGMENT_COUNT_MAX)
+        depth++;
+    table->depth = depth;
+    table->directory = table_take(table, directory_size(table) * sizeof(*table->directory));
+    for (size_t i = 0; i < directory_size(table); i++)
+        table->directory[i] = segment_create(table, depth, TABLE_SEGMENT_BITS);
+    table->deepest_count = (uint32_t)directory_size(table);
+}
+
+void table_insert(struct table *table, uint64_t hash, void *item)
+{
+    if (table->directory == NULL)
+        table_start(table, 0);
+    struct table_segment *segment = table_segment_of(table, hash);
+    if (segment->count >= segment_bucket_count(segment) * TABLE_BUCKET_MEAN_MAX) {
+        table_grow(table, hash, segment);
+        segment = table_segment_of(table, hash);
+    }
+    bucket_add(table, &segment->buckets[table_bucket_index(segment, hash)], (uint8_t)hash, item);
+    segment->count++;
+    table->count++;
+}
+
+void table_remove(struct table *table, uint64_t hash, void **slot)
+{
+    struct table_segment *segment = table_segment_of(table, hash);
+    struct table_bucket *first = &segment->buckets[table_bucket_index(segment, hash)];
+    struct table_bucket *holder = NULL, *last = first, *before_last = NULL;
+    for (struct table_bucket *bucket = first; bucket; bucket = bucket_next(bucket)) {
+        if (slot >= bucket->slots && slot < bucket->slots + TABLE_BUCKET_SLOTS)
+            holder = bucket;
+        if (bucket != last)
+            before_last = last;
+        last = bucket;
+    }
+    CHECK(holder != NULL);
+
+    /* Fill the hole from the end of the chain, so that a chained bucket stays full. */
+    int hole = (int)(slot - holder->slots);
+    int moved = 31 - __builtin_clz(bucket_item_mask(last));
+    holder->slots[hole] = last->slots[moved];
+    holder->fingerprints[hole] = last->fingerprints[moved];
+    last->state &= (uint8_t) ~(1u << moved);
+    if (before_last && bucket_item_mask(last) == 0) {
+        before_last->state = 0x3f;
+        table_give(table, last, sizeof(*last));
+    }
+    segment->count--;
+    table->count--;
+    table_shrink(table, hash);
+}
+
+uint64_t table_position_after(const struct table *table, uint64_t position)
+{
+    const struct table_segment *segment = table_segment_of(table, position);
+    unsigned bits = segment->depth + segment->bucket_bits;
+    if (bits == 0)
+        return 0;
+    uint64_t width = (uint64_t)1 << (64 - bits);
+    return (position & ~(width - 1)) + width; /* wraps to 0 behind the last bucket */
+}
+
+bool table_visit_bucket(const struct table *table, uint64_t *position,
+                        void (*visit)(void *context, void *item), void *context)
+{
+    if (table->count == 0) {
+        *position = 0;
+        return false;
+    }
+    const struct table_segment *segment = table_segment_of(table, *position);
+    size_t index = table_bucket_index(segment, *position);
+    if (index + 1 < segment_bucket_count(segment)) {
+        chain_prefetch(&segment->buckets[index + 1]);
+        if (index + 4 < segment_bucket_count(segment))
+            __builtin_prefetch(&segment->buckets[index + 4]);
+    }
+    uint64_t next = table_position_after(table, *position);
+    chain_visit(&segment->buckets[index], visit, context);
+    *position = next;
+    return next != 0;
+}
+
+bool table_drain(struct table *table, size_t *at, void (*visit)(void *context, void *item), void *context)
+{
+    if (table->directory == NULL)
+        return false;
+    struct table_segment *segment = table->directory[*at];
+    for (size_t i = 0; i < segment_bucket_count(segment); i++) {
+        if (i + 1 < segment_bucket_count(segment))
+            chain_prefetch(&segment->buckets[i + 1]);
+        chain_visit(&segment->buckets[i], visit, context);
+    }
+    *at += (size_t)1 << (table->depth - segment->depth);
+    table->count -= segment->count;
+    segment_free(table, segment);
+    if (*at < directory_size(table))
+        return true;
+    table_give(table, table->directory, directory_size(table) * sizeof(*table->directory));
+    CHECK(table->count == 0 && table->bytes == 0);
+    table_init(table, table->type);
+    return false;
+}
+
+bool table_next_due(const struct table *table, uint64_t *position, uint32_t now_ticks)
+{
+    if (table->count == 0) {
+        *position = 0;
+        return false;
+    }
+    do {
+        struct table_segment *segment = table_segment_of(table, *position);
+        size_t count = segment_bucket_count(segment);
+        size_t index = table_bucket_index(segment, *position);
+        if (segment->deadlines && segment->earliest_deadline <= now_ticks) {
+            uint32_t earliest = TABLE_DEADLINE_NONE;
+            unsigned width_bits = 64 - (unsigned)(segment->depth + segment->bucket_bits);
+            uint64_t start = segment->depth ? *position >> (64 - segment->depth) << (64 - segment->depth) : 0;
+            for (size_t i = 0; i < count; i++) {
+                uint32_t bound = segment->deadlines[i];
+                if (bound <= now_ticks && i >= index) {
+                    *position = width_bits == 64 ? 0 : start + ((uint64_t)i << width_bits);
+                    return true;
+                }
+                earliest = bound < earliest ? bound : earliest;
+            }
+            segment->earliest_deadline = earliest;
+        }
+        uint64_t width = segment->depth ? (uint64_t)1 << (64 - segment->depth) : 0;
+        *position = width ? (*position & ~(width - 1)) + width : 0;
+    } while (*position != 0);
+    return false;
+}
+
+void *table_random(const struct table *table, struct random_state *random)
+{
+    if (table->count == 0)
+        return NULL;
+    for (;;) {
+        uint64_t hash = random_next(random);
+        const struct table_segment *segment = table_segment_of(table, hash);
+        const struct table_bucket *bucket = &segment->buckets[table_bucket_index(segment, hash)];
+        unsigned count = 0;
+        for (const struct table_bucket *b = bucket; b; b = bucket_next(b))
+            count += (unsigned)__builtin_popcount(bucket_item_mask(b));
+        /* A bucket of a shallow segment is hit more often in proportion to its width: accept it less often.
+         */
+        uint64_t widening = (uint64_t)1 << (table->depth - segment->depth);
+        uint64_t ticket = random_below(random, RANDOM_CHAIN_MAX * widening);
+        unsigned limit = count > RANDOM_CHAIN_MAX ? RANDOM_CHAIN_MAX : count;
+        if (ticket >= limit)
+            continue;
+        unsigned pick = count > RANDOM_CHAIN_MAX ? (unsigned)random_below(random, count) : (unsigned)ticket;
+        for (const struct table_bucket *b = bucket; b; b = bucket_next(b))
+            for (unsigned used = bucket_item_mask(b); used; used &= used - 1)
+                if (pick-- == 0)
+                    return b->slots[__builtin_ctz(used)];
+    }
+}
+
+static uint64_t bits_reverse(uint64_t word)
+{
+    word = ((word >> 1) & 0x5555555555555555u) | ((word & 0x5555555555555555u) << 1);
+    word = ((word >> 2) & 0x3333333333333333u) | ((word & 0x3333333333333333u) << 2);
+    word = ((word >> 4) & 0x0f0f0f0f0f0f0f0fu) | ((word & 0x0f0f0f0f0f0f0f0fu) << 4);
+    return __builtin_bswap64(word);
+}
+
+uint64_t table_position_to_cursor(uint64_t position)
+{
+    return bits_reverse(position);
+}
+
+uint64_t table_cursor_to_position(uint64_t cursor)
+{
+    return bits_reverse(cursor);
+}
