@@ -1,0 +1,699 @@
+/*
+ * The door: every change of a key, and lookups, which may expire keys. See keyspace.h.
+ *
+ * Invariants: expires_count and deadline_sum_ms describe exactly the entries with ENTRY_HAS_EXPIRY; the
+ * table's bound of a bucket is never later than a deadline in it. Main thread only; a forked child may read.
+ */
+#include "keyspace.h"
+
+#include "base/check.h"
+#include "base/mem.h"
+#include "protocol/number.h"
+#include "store/value.h"
+
+#include <string.h>
+
+enum {
+    /* Strings that grow get room for as much again, up to this. */
+    STRING_SLACK_MAX_BYTES = 1024 * 1024,
+};
+
+/* ---- entries in the table ---- */
+
+static uint64_t entry_hash(const void *item)
+{
+    struct slice name = entry_key(item);
+    return hash_bytes(name.data, name.length);
+}
+
+static const struct table_type keyspace_table_type = {.hash = entry_hash};
+
+static bool entry_has_key(const void *item, const void *key)
+{
+    const struct slice *name = key;
+    struct slice own = entry_key(item);
+    return own.length == name->length && memcmp(own.data, name->data, own.length) == 0;
+}
+
+static struct entry **keyspace_slot(const struct database *db, const struct key *key)
+{
+    return (struct entry **)table_find(&db->keys, key->hash, entry_has_key, &key->name);
+}
+
+static void entry_free(struct keyspace *keyspace, struct entry *entry)
+{
+    if (!entry_is_inline(entry))
+        value_free(entry->type, entry->encoding, entry_pointer(entry), &keyspace->reclaim);
+    mem_free(entry, entry_block_bytes(entry));
+}
+
+static void entry_set_clock(struct entry *entry, uint32_t clock)
+{
+    entry->clock[0] = (uint8_t)clock;
+    entry->clock[1] = (uint8_t)(clock >> 8);
+    entry->clock[2] = (uint8_t)(clock >> 16);
+}
+
+static uint32_t entry_clock(const struct entry *entry)
+{
+    return entry->clock[0] | (uint32_t)entry->clock[1] << 8 | (uint32_t)entry->clock[2] << 16;
+}
+
+static uint32_t keyspace_clock(const struct keyspace *keyspace)
+{
+    return (uint32_t)(keyspace->now_ms / 1000) & 0xffffff;
+}
+
+/* ---- lifetime ---- */
+
+void keyspace_init(struct keyspace *keyspace, int database_count, uint64_t random_seed_value)
+{
+    CHECK(database_count > 0);
+    *keyspace =
+        (struct keyspace){.database_count = database_count, .sweep_enabled = true, .expiry_enabled = true};
+    keyspace->databases = mem_alloc_zero((size_t)database_count * sizeof(struct database));
+    for (int i = 0; i < database_count; i++) {
+        table_init(&keyspace->databases[i].keys, &keyspace_table_type);
+        keyspace->databases[i].keyspace = keyspace;
+        keyspace->databases[i].id = i;
+    }
+    reclaim_init(&keyspace->reclaim);
+    random_seed(&keyspace->random, random_seed_value);
+}
+
+void keyspace_free(struct keyspace *keyspace)
+{
+    for (int i = 0; i < keyspace->database_count; i++)
+        keyspace_flush(&keyspace->databases[i], false);
+    reclaim_finish(&keyspace->reclaim);
+    mem_free(keyspace->databases, (size_t)keyspace->database_count * sizeof(struct database));
+    keyspace->databases = NULL;
+}
+
+/* ---- deadlines ---- */
+
+/* The table keeps deadlines as 32-bit ticks of 256 ms since 2020: enough until 2054, later ones are never
+ * swept early and expire on access. */
+static uint32_t deadline_ticks(int64_t deadline_ms)
+{
+    int64_t ticks = (deadline_ms - 1577836800000) >> 8;
+    if (ticks < 0)
+        return 0;
+    return ticks < TABLE_DEADLINE_NONE ? (uint32_t)ticks : TABLE_DEADLINE_NONE - 1;
+}
+
+static void deadline_forget(struct database *db, const struct entry *entry)
+{
+    if (!(entry->flags & ENTRY_HAS_EXPIRY))
+        return;
+    db->expires_count--;
+    db->deadline_sum_ms -= entry_expiry_ms(entry);
+}
+
+static void deadline_note(struct database *db, uint64_t hash, const struct entry *entry)
+{
+    if (!(entry->flags & ENTRY_HAS_EXPIRY))
+        return;
+    db->expires_count++;
+    db->deadline_sum_ms += entry_expiry_ms(entry);
+    table_note_deadline(&db->keys, hash, deadline_ticks(entry_expiry_ms(entry)));
+}
+
+bool keyspace_is_expired(const struct keyspace *keyspace, const struct entry *entry)
+{
+    if (!(entry->flags & ENTRY_HAS_EXPIRY))
+        return false;
+    return keyspace->expiry_enabled && entry_expiry_ms(entry) < keyspace->now_ms;
+}
+
+/* ---- reporting ---- */
+
+void keyspace_changed(struct database *db, struct slice key, unsigned event_class, const char *event,
+                      uint64_t changes)
+{
+    db->keyspace->dirty += changes;
+    const struct keyspace_observer *observer = &db->keyspace->observer;
+    if (observer->changed && event)
+        observer->changed(observer->context, db, key, event_class, event);
+}
+
+/* Takes an entry out of the table without freeing it. */
+static struct entry *keyspace_detach(struct database *db, uint64_t hash, struct entry **slot)
+{
+    struct entry *entry = *slot;
+    deadline_forget(db, entry);
+    table_remove(&db->keys, hash, (void **)slot);
+    return entry;
+}
+
+static void keyspace_expire(struct database *db, uint64_t hash, struct entry **slot)
+{
+    struct keyspace *keyspace = db->keyspace;
+    struct entry *entry = keyspace_detach(db, hash, slot);
+    keyspace->stats.expired_keys++;
+    keyspace_changed(db, entry_key(entry), EVENT_EXPIRED, "expired", 0);
+    entry_free(keyspace, entry);
+}
+
+/* ---- looking ---- */
+
+static struct entry **keyspace_live_slot(struct database *db, const struct key *key)
+{
+    struct entry **slot = keyspace_slot(db, key);
+    if (slot && keyspace_is_expired(db->keyspace, *slot)) {
+        keyspace_expire(db, key->hash, slot);
+        return NULL;
+    }
+    return slot;
+}
+
+struct entry *keyspace_find(struct database *db, const struct key *key, unsigned lookup_flags)
+{
+    struct keyspace *keyspace = db->keyspace;
+    struct entry **slot = keyspace_live_slot(db, key);
+    if (slot == NULL) {
+        if (lookup_flags & LOOKUP_COUNT) {
+            keyspace->stats.misses++;
+            keyspace_changed(db, key->name, EVENT_MISSED, "keymiss", 0);
+        }
+        return NULL;
+    }
+    struct entry *entry = *slot;
+    keyspace->stats.hits += lookup_flags & LOOKUP_COUNT;
+    if ((lookup_flags & LOOKUP_TOUCH) && !keyspace->copy_on_write) {
+        uint32_t clock = keyspace_clock(keyspace);
+        if (entry_clock(entry) != clock)
+            entry_set_clock(entry, clock);
+    }
+    return entry;
+}
+
+void keyspace_prefetch_bucket(const struct database *db, uint64_t hash)
+{
+    table_prefetch(&db->keys, hash);
+}
+
+void keyspace_prefetch_entry(const struct database *db, uint64_t hash)
+{
+    const void *candidate = table_candidate(&db->keys, hash);
+    if (candidate)
+        __builtin_prefetch(candidate);
+}
+
+uint64_t keyspace_count(const struct database *db)
+{
+    return db->keys.count;
+}
+
+struct entry *keyspace_random(struct database *db)
+{
+    for (;;) {
+        struct entry *entry = table_random(&db->keys, &db->keyspace->random);
+        if (entry == NULL || !keyspace_is_expired(db->keyspace, entry))
+            return entry;
+        struct key key = key_make(entry_key(entry));
+        keyspace_expire(db, key.hash, keyspace_slot(db, &key));
+    }
+}
+
+struct keyspace_visitor {
+    void (*visit)(void *context, struct entry *entry);
+    void *context;
+};
+
+static void keyspace_visit_item(void *context, void *item)
+{
+    const struct keyspace_visitor *visitor = context;
+    visitor->visit(visitor->context, item);
+}
+
+bool keyspace_visit_bucket(const struct database *db, uint64_t *position,
+                           void (*visit)(void *context, struct entry *entry), void *context)
+{
+    struct keyspace_visitor visitor = {visit, context};
+    return table_visit_bucket(&db->keys, position, keyspace_visit_item, &visitor);
+}
+
+int64_t keyspace_average_ttl_ms(const struct database *db)
+{
+    if (db->expires_count == 0)
+        return 0;
+    int64_t left_ms = (int64_t)(db->deadline_sum_ms / (__int128)db->expires_count) - db->keyspace->now_ms;
+    return left_ms > 0 ? left_ms : 0;
+}
+
+int64_t keyspace_idle_s(const struct keyspace *keyspace, const struct entry *entry)
+{
+    return (keyspace_clock(keyspace) - entry_clock(entry)) & 0xffffff;
+}
+
+void keyspace_set_idle_s(const struct keyspace *keyspace, struct entry *entry, int64_t idle_s)
+{
+    if (idle_s > 0xffffff)
+        idle_s = 0xffffff;
+    entry_set_clock(entry, (keyspace_clock(keyspace) - (uint32_t)idle_s) & 0xffffff);
+}
+
+/* ---- placing ---- */
+
+/* What an entry is to look like; the caller fills the value area. */
+struct placement {
+    enum value_type type;
+    enum value_encoding encoding;
+    bool is_pointer;
+    size_t area_bytes; /* inline bytes, or sizeof(void *) */
+    int64_t expiry_ms;
+};
+
+static size_t placement_block_bytes(const struct placement *placement, size_t key_length)
+{
+    return sizeof(struct entry) + (placement->expiry_ms >= 0 ? 8 : 0) +
+           (key_length >= ENTRY_KEY_LONG ? 4 : 0) + key_length + placement->area_bytes;
+}
+
+static void entry_write(struct entry *entry, const struct placement *placement, struct slice key,
+                        uint32_t clock)
+{
+    entry->type = placement->type;
+    entry->encoding = placement->encoding;
+    entry->flags = (uint8_t)((placement->expiry_ms >= 0 ? ENTRY_HAS_EXPIRY : 0) |
+                             (placement->is_pointer ? ENTRY_IS_POINTER : 0));
+    entry->key_length = (uint8_t)(key.length >= ENTRY_KEY_LONG ? ENTRY_KEY_LONG : key.length);
+    entry->inline_bytes = (uint16_t)(placement->is_pointer ? 0 : placement->area_bytes);
+    entry_set_clock(entry, clock);
+    char *at = (char *)(entry + 1);
+    if (placement->expiry_ms >= 0) {
+        memcpy(at, &placement->expiry_ms, 8);
+        at += 8;
+    }
+    if (key.length >= ENTRY_KEY_LONG) {
+        uint32_t length = (uint32_t)key.length;
+        memcpy(at, &length, sizeof(length));
+        at += sizeof(length);
+    }
+    memcpy(at, key.data, key.length);
+}
+
+static struct entry *entry_create(const struct placement *placement, struct slice key, uint32_t clock)
+{
+    DCHECK(placement->is_pointer || placement->area_bytes <= ENTRY_INLINE_MAX_BYTES);
+    struct entry *entry = mem_alloc(placement_block_bytes(placement, key.length));
+    entry_write(entry, placement, key, clock);
+    return entry;
+}
+
+static struct entry *keyspace_insert(struct database *db, const struct key *key, struct entry *entry)
+{
+    table_insert(&db->keys, key->hash, entry);
+    deadline_note(db, key->hash, entry);
+    keyspace_changed(db, key->name, EVENT_NEW, "new", 0);
+    return entry;
+}
+
+/* Creates or replaces a key; frees the value it had. Key must not lie in the entry that is replaced. */
+static struct entry *keyspace_place(struct database *db, const struct key *key, struct placement *placement)
+{
+    struct keyspace *keyspace = db->keyspace;
+    uint32_t clock = keyspace_clock(keyspace);
+    struct entry **slot = keyspace_live_slot(db, key);
+    if (slot == NULL) {
+        if (placement->expiry_ms == EXPIRY_KEEP)
+            placement->expiry_ms = EXPIRY_NONE;
+        return keyspace_insert(db, key, entry_create(placement, key->name, clock));
+    }
+    struct entry *entry = *slot;
+    if (placement->expiry_ms == EXPIRY_KEEP)
+        placement->expiry_ms = entry_expiry_ms(entry);
+    deadline_forget(db, entry);
+    size_t old_bytes = entry_block_bytes(entry);
+    if (entry_is_inline(entry) &&
+        mem_round(old_bytes) == mem_round(placement_block_bytes(placement, key->name.length))) {
+        entry_write(entry, placement, key->name, clock);
+    } else {
+        entry_free(keyspace, entry);
+        entry = entry_create(placement, key->name, clock);
+        *slot = entry;
+    }
+    deadline_note(db, key->hash, entry);
+    return entry;
+}
+
+struct entry *keyspace_set_bytes(struct database *db, const struct key *key, struct slice value,
+                                 enum value_encoding encoding, int64_t expiry_ms, const char *event)
+{
+    if (value.length > ENTRY_INLINE_MAX_BYTES) {
+        struct blob *blob = blob_create(value.length);
+        memcpy(blob->data, value.data, value.length);
+        blob->length_bytes = value.length;
+        return keyspace_set_blob(db, key, blob, expiry_ms, event);
+    }
+    struct placement placement = {
+        .type = VALUE_STRING, .encoding = encoding, .area_bytes = value.length, .expiry_ms = expiry_ms};
+    struct entry *entry = keyspace_place(db, key, &placement);
+    memcpy(entry_value_area(entry), value.data, value.length);
+    keyspace_changed(db, key->name, EVENT_STRING, event, 1);
+    return entry;
+}
+
+struct entry *keyspace_set_string(struct database *db, const struct key *key, struct slice value,
+                                  int64_t expiry_ms, const char *event)
+{
+    int64_t integer;
+    if (value.length <= 20 && number_parse_int64(value.data, value.length, &integer))
+        return keyspace_set_integer(db, key, integer, expiry_ms, event);
+    enum value_encoding encoding = value.length <= ENTRY_EMBSTR_MAX_BYTES ? ENCODING_EMBSTR : ENCODING_RAW;
+    return keyspace_set_bytes(db, key, value, encoding, expiry_ms, event);
+}
+
+struct entry *keyspace_set_integer(struct database *db, const struct key *key, int64_t value,
+                                   int64_t expiry_ms, const char *event)
+{
+    struct placement placement = {
+        .type = VALUE_STRING, .encoding = ENCODING_INT, .area_bytes = sizeof(value), .expiry_ms = expiry_ms};
+    struct entry *entry = keyspace_place(db, key, &placement);
+    memcpy(entry_value_area(entry), &value, sizeof(value));
+    keyspace_changed(db, key->name, EVENT_STRING, event, 1);
+    return entry;
+}
+
+struct entry *keyspace_set_blob(struct database *db, const struct key *key, struct blob *blob,
+                                int64_t expiry_ms, const char *event)
+{
+    return keyspace_set_object(db, key, VALUE_STRING, ENCODING_RAW, blob, expiry_ms, EVENT_STRING, event, 1);
+}
+
+struct entry *keyspace_set_object(struct database *db, const struct key *key, enum value_type type,
+                                  enum value_encoding encoding, void *object, int64_t expiry_ms,
+                                  unsigned event_class, const char *event, uint64_t changes)
+{
+    struct placement placement = {.type = type,
+                                  .encoding = encoding,
+                                  .is_pointer = true,
+                                  .area_bytes = sizeof(void *),
+                                  .expiry_ms = expiry_ms};
+    struct entry *entry = keyspace_place(db, key, &placement);
+    entry_set_pointer(entry, object);
+    keyspace_changed(db, key->name, event_class, event, changes);
+    return entry;
+}
+
+struct entry *keyspace_set_packed(struct database *db, const struct key *key, enum value_type type,
+                                  enum value_encoding encoding, struct slice value, int64_t expiry_ms,
+                                  unsigned event_class, const char *event, uint64_t changes)
+{
+    CHECK(value.length <= ENTRY_INLINE_MAX_BYTES);
+    struct placement placement = {
+        .type = type, .encoding = encoding, .area_bytes = value.length, .expiry_ms = expiry_ms};
+    struct entry *entry = keyspace_place(db, key, &placement);
+    memcpy(entry_value_area(entry), value.data, value.length);
+    keyspace_changed(db, key->name, event_class, event, changes);
+    return entry;
+}
+
+/* ---- changing in place ---- */
+
+/* Replaces an entry by one of another shape that takes over its key, clock and (as far as it fits) its value
+ * area. */
+static struct entry *keyspace_reshape(struct database *db, uint64_t hash, struct entry **slot,
+                                      const struct placement *placement)
+{
+    struct entry *old = *slot;
+    size_t old_area = entry_value_area_bytes(old);
+    struct entry *entry = entry_create(placement, entry_key(old), entry_clock(old));
+    memcpy(entry_value_area(entry), entry_value_area(old),
+           old_area < placement->area_bytes ? old_area : placement->area_bytes);
+    deadline_forget(db, old);
+    *slot = entry;
+    deadline_note(db, hash, entry);
+    mem_free(old, entry_block_bytes(old));
+    return entry;
+}
+
+static size_t string_room(size_t length)
+{
+    return length + (length < STRING_SLACK_MAX_BYTES ? length : STRING_SLACK_MAX_BYTES);
+}
+
+static char *string_edit_blob(struct entry *entry, size_t new_length)
+{
+    struct blob *blob = entry_pointer(entry);
+    size_t old_length = blob->length_bytes;
+    size_t room = new_length <= blob->capacity_bytes ? new_length : string_room(new_length);
+    blob = blob_make_unique(blob, room);
+    entry_set_pointer(entry, blob);
+    entry->encoding = ENCODING_RAW;
+    if (new_length > old_length)
+        memset(blob->data + old_length, 0, new_length - old_length);
+    blob->length_bytes = new_length;
+    return blob->data;
+}
+
+/* Moves an inline string into a blob. */
+static char *string_edit_outgrown(struct database *db, const struct key *key, struct slice value,
+                                  size_t new_length, int64_t expiry_ms)
+{
+    struct blob *blob = blob_create(string_room(new_length));
+    memcpy(blob->data, value.data, value.length);
+    memset(blob->data + value.length, 0, new_length - value.length);
+    blob->length_bytes = new_length;
+    keyspace_set_object(db, key, VALUE_STRING, ENCODING_RAW, blob, expiry_ms, EVENT_STRING, NULL, 0);
+    return blob->data;
+}
+
+char *keyspace_edit_string(struct database *db, const struct key *key, size_t new_length)
+{
+    struct entry **slot = keyspace_live_slot(db, key);
+    if (slot && !entry_is_inline(*slot))
+        return string_edit_blob(*slot, new_length);
+
+    char scratch[ENTRY_INTEGER_TEXT_BYTES];
+    struct slice value = slot ? entry_string(*slot, scratch) : (struct slice){"", 0};
+    if (new_length > ENTRY_INLINE_MAX_BYTES)
+        return string_edit_outgrown(db, key, value, new_length, EXPIRY_KEEP);
+
+    /* The bytes move to the stack first: placing may reuse the block they are in. */
+    char copy[ENTRY_INLINE_MAX_BYTES];
+    size_t kept = value.length < new_length ? value.length : new_length;
+    memcpy(copy, value.data, kept);
+    struct placement placement = {
+        .type = VALUE_STRING, .encoding = ENCODING_RAW, .area_bytes = new_length, .expiry_ms = EXPIRY_KEEP};
+    struct entry *entry = keyspace_place(db, key, &placement);
+    char *area = entry_value_area(entry);
+    memcpy(area, copy, kept);
+    memset(area + kept, 0, new_length - kept);
+    return area;
+}
+
+bool keyspace_delete(struct database *db, const struct key *key, const char *event)
+{
+    struct entry **slot = keyspace_live_slot(db, key);
+    if (slot == NULL)
+        return false;
+    struct entry *entry = keyspace_detach(db, key->hash, slot);
+    keyspace_changed(db, key->name, EVENT_GENERIC, event, 1);
+    entry_free(db->keyspace, entry);
+    return true;
+}
+
+void keyspace_set_expiry(struct database *db, const struct key *key, int64_t expiry_ms, const char *event)
+{
+    struct entry **slot = keyspace_live_slot(db, key);
+    if (slot == NULL)
+        return;
+    struct entry *entry = *slot;
+    bool has = entry->flags & ENTRY_HAS_EXPIRY;
+    if (has && expiry_ms >= 0) {
+        deadline_forget(db, entry);
+        memcpy(entry + 1, &expiry_ms, sizeof(expiry_ms));
+        deadline_note(db, key->hash, entry);
+    } else if (has != (expiry_ms >= 0)) {
+        struct placement placement = {.type = entry->type,
+                                      .encoding = entry->encoding,
+                                      .is_pointer = !entry_is_inline(entry),
+                                      .area_bytes = entry_value_area_bytes(entry),
+                                      .expiry_ms = expiry_ms};
+        keyspace_reshape(db, key->hash, slot, &placement);
+    }
+    keyspace_changed(db, key->name, EVENT_GENERIC, event, 1);
+}
+
+/* Puts a value area that the caller owns under a name, replacing what is there. */
+static void keyspace_place_area(struct database *db, const struct key *key, const struct entry *source,
+                                const char *area, uint32_t clock)
+{
+    struct placement placement = {.type = source->type,
+                                  .encoding = source->encoding,
+                                  .is_pointer = !entry_is_inline(source),
+                                  .area_bytes = entry_value_area_bytes(source),
+                                  .expiry_ms = entry_expiry_ms(source)};
+    struct entry *entry = keyspace_place(db, key, &placement);
+    memcpy(entry_value_area(entry), area, placement.area_bytes);
+    entry_set_clock(entry, clock);
+}
+
+void keyspace_rename(struct database *from_db, const struct key *from, struct database *to_db,
+                     const struct key *to, const char *event_from, const char *event_to)
+{
+    struct entry **slot = keyspace_live_slot(from_db, from);
+    CHECK(slot != NULL);
+    struct entry *entry = keyspace_detach(from_db, from->hash, slot);
+    keyspace_place_area(to_db, to, entry, entry_value_area(entry), entry_clock(entry));
+    keyspace_changed(from_db, from->name, EVENT_GENERIC, event_from, 0);
+    keyspace_changed(to_db, to->name, EVENT_GENERIC, event_to, 1);
+    mem_free(entry, entry_block_bytes(entry)); /* the value went on */
+}
+
+void keyspace_copy(struct database *from_db, const struct key *from, struct database *to_db,
+                   const struct key *to, const char *event)
+{
+    struct entry **slot = keyspace_live_slot(from_db, from);
+    CHECK(slot != NULL && (from_db != to_db || !slice_equals(from->name, to->name)));
+    struct entry *entry = *slot;
+    char area[ENTRY_INLINE_MAX_BYTES];
+    if (entry_is_inline(entry)) {
+        memcpy(area, entry_value_area(entry), entry->inline_bytes);
+    } else {
+        void *object = value_copy(entry->type, entry->encoding, entry_pointer(entry));
+        memcpy(area, &object, sizeof(object));
+    }
+    keyspace_place_area(to_db, to, entry, area, keyspace_clock(to_db->keyspace));
+    keyspace_changed(to_db, to->name, EVENT_GENERIC, event, 1);
+}
+
+void keyspace_swap(struct database *a, struct database *b)
+{
+    struct database keep = *a;
+    *a = *b;
+    *b = keep;
+    b->id = a->id;
+    a->id = keep.id;
+}
+
+/* ---- dropping a whole database ---- */
+
+struct keyspace_drain {
+    struct table keys;
+    size_t directory_at;
+    struct keyspace *keyspace;
+    uint64_t freed;
+};
+
+static void keyspace_drain_item(void *context, void *item)
+{
+    struct keyspace_drain *drain = context;
+    entry_free(drain->keyspace, item);
+    drain->freed++;
+}
+
+static bool keyspace_drain_step(void *state, uint64_t *freed)
+{
+    struct keyspace_drain *drain = state;
+    drain->freed = 0;
+    bool more = table_drain(&drain->keys, &drain->directory_at, keyspace_drain_item, drain);
+    *freed = drain->freed;
+    if (!more)
+        mem_free(drain, sizeof(*drain));
+    return more;
+}
+
+uint64_t keyspace_flush(struct database *db, bool async)
+{
+    uint64_t count = db->keys.count;
+    struct keyspace_drain *drain = mem_alloc(sizeof(*drain));
+    *drain = (struct keyspace_drain){.keys = db->keys, .keyspace = db->keyspace};
+    table_init(&db->keys, &keyspace_table_type);
+    db->expires_count = 0;
+    db->deadline_sum_ms = 0;
+    db->sweep_position = 0;
+    db->keyspace->dirty += count;
+    if (async) {
+        reclaim_add(&db->keyspace->reclaim, keyspace_drain_step, drain, count);
+        return count;
+    }
+    uint64_t freed;
+    while (keyspace_drain_step(drain, &freed))
+        ;
+    return count;
+}
+
+void keyspace_reserve(struct database *db, uint64_t keys)
+{
+    table_reserve(&db->keys, keys);
+}
+
+/* ---- sweeping ---- */
+
+enum { SWEEP_BATCH = 64 };
+
+struct keyspace_due {
+    const struct keyspace *keyspace;
+    struct entry *entries[SWEEP_BATCH];
+    unsigned count;
+    unsigned looked_at;
+    bool overflow;
+    uint32_t next_ticks; /* earliest deadline of those that stay */
+};
+
+static void keyspace_collect_due(void *context, void *item)
+{
+    struct keyspace_due *due = context;
+    struct entry *entry = item;
+    due->looked_at++;
+    if (!(entry->flags & ENTRY_HAS_EXPIRY))
+        return;
+    if (!keyspace_is_expired(due->keyspace, entry)) {
+        uint32_t ticks = deadline_ticks(entry_expiry_ms(entry));
+        due->next_ticks = ticks < due->next_ticks ? ticks : due->next_ticks;
+    } else if (due->count < SWEEP_BATCH) {
+        due->entries[due->count++] = entry;
+    } else {
+        due->overflow = true;
+    }
+}
+
+/* Expires what is due in the bucket at the database's sweep position and moves on. Returns entries looked at.
+ */
+static unsigned keyspace_sweep_bucket(struct database *db)
+{
+    uint64_t position = db->sweep_position, next = position;
+    struct keyspace_due due = {.keyspace = db->keyspace, .next_ticks = TABLE_DEADLINE_NONE};
+    table_visit_bucket(&db->keys, &next, keyspace_collect_due, &due);
+    /* The bound first: removals may merge this bucket with its neighbours. */
+    if (!due.overflow)
+        table_set_deadline(&db->keys, position, due.next_ticks);
+    for (unsigned i = 0; i < due.count; i++) {
+        struct key key = key_make(entry_key(due.entries[i]));
+        keyspace_expire(db, key.hash, keyspace_slot(db, &key));
+    }
+    db->sweep_position = due.overflow ? position : next;
+    return due.looked_at;
+}
+
+bool keyspace_sweep(struct keyspace *keyspace, uint32_t budget_items)
+{
+    if (!keyspace->sweep_enabled || !keyspace->expiry_enabled)
+        return false;
+    uint32_t now_ticks = deadline_ticks(keyspace->now_ms);
+    for (int i = 0; i < keyspace->database_count; i++) {
+        struct database *db = &keyspace->databases[i];
+        if (db->expires_count == 0)
+            continue;
+        while (table_next_due(&db->keys, &db->sweep_position, now_ticks)) {
+            unsigned looked_at = keyspace_sweep_bucket(db);
+            if (looked_at >= budget_items)
+                return true;
+            budget_items -= looked_at;
+            if (db->sweep_position == 0)
+                break;
+        }
+    }
+    return false;
+}
+
+uint64_t keyspace_overhead_bytes(const struct keyspace *keyspace)
+{
+    uint64_t bytes = 0;
+    for (int i = 0; i < keyspace->database_count; i++)
+        bytes += keyspace->databases[i].keys.bytes;
+    return bytes;
+}
