@@ -13,6 +13,7 @@
  */
 
 struct call;
+struct key_positions;
 
 enum command_flag {
     COMMAND_WRITE = 1 << 0,
@@ -127,9 +128,9 @@ struct command {
     unsigned categories;
     const struct key_spec *key_specs;
     int key_spec_count;
-    /* For keys that specs cannot express: appends argument positions, returns how many, or -1 for a wrong
-     * command. */
-    int (*get_keys)(const struct slice *argv, int argc, int *positions, int capacity);
+    /* For keys, or uses of keys, that specs cannot express: adds the positions (keyspecs.h). Returns 0, or
+     * -EINVAL for a wrong command. */
+    int (*get_keys)(const struct slice *argv, int argc, struct key_positions *positions);
     const struct command *subcommands; /* container commands */
     int subcommand_count;
 
@@ -138,12 +139,14 @@ struct command {
     const char *complexity;
     const char *summary;
     const char *deprecated_since, *replaced_by; /* NULL when not deprecated */
+    bool internal;                              /* COMMAND DOCS marks it "syscmd" */
     const char *const *tips;                    /* NULL-terminated, or NULL */
     const struct command_argument *arguments;
     int argument_count;
 };
 
-/* First key, last key and step as COMMAND shows them: from the first key spec, 0 0 0 without one. */
+/* First key, last key and step as COMMAND shows them: of the key specs that are ranges at a fixed index,
+ * joined when they touch. 0 0 0 without one; last is negative when it counts from the end. */
 void command_key_range(const struct command *command, int *first, int *last, int *step);
 
 #endif
