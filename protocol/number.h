@@ -26,17 +26,17 @@ size_t number_format_int64(char *text, int64_t value);
 size_t number_format_uint64(char *text, uint64_t value);
 
 /* Reads what strtod(3) or strtold(3) reads, all of it: no leading space, no empty text, not NaN, not out of
- * range. Infinities are allowed. */
+ * range (what would round to zero or to infinity). Infinities are allowed. A long double's text is shorter
+ * than NUMBER_LONG_DOUBLE_TEXT_MAX. */
 bool number_parse_double(const char *text, size_t length, double *value);
 bool number_parse_long_double(const char *text, size_t length, long double *value);
 
-/* Writes a double with the fewest of up to 17 significant digits, as "%.17g" does, integers without exponent
- * where they fit exactly; "inf", "-inf", "nan". Returns the length. Text has room for NUMBER_DOUBLE_TEXT_MAX.
- */
+/* Writes a double with up to 17 significant digits, exactly as printf's "%.17g": integers have no exponent
+ * below 10^17; "inf", "-inf", "nan", "-nan". Returns the length. Text has room for NUMBER_DOUBLE_TEXT_MAX. */
 size_t number_format_double(char *text, double value);
 
 /* Writes a long double with up to 17 decimals, trailing zeros removed, never an exponent: INCRBYFLOAT's form.
- * Returns the length. Text has room for NUMBER_LONG_DOUBLE_TEXT_MAX. */
+ * Zero has no sign.  * Returns the length. Text has room for NUMBER_LONG_DOUBLE_TEXT_MAX. */
 size_t number_format_long_double(char *text, long double value);
 
 #endif

@@ -3,8 +3,8 @@
 
 /* Bounds on what a peer may send. Values are those that Redis 7.0 clients can rely on. */
 enum {
-    RESP_INLINE_MAX_BYTES = 64 * 1024,       /* an inline command, or a length line */
-    RESP_ARGUMENTS_MAX = 1024 * 1024 * 1024, /* before authentication: RESP_STRANGER_ARGUMENTS_MAX */
+    RESP_INLINE_MAX_BYTES = 64 * 1024, /* an inline command, or a length line */
+    RESP_ARGUMENTS_MAX = 0x7fffffff,   /* before authentication: RESP_STRANGER_ARGUMENTS_MAX */
     RESP_STRANGER_ARGUMENTS_MAX = 10,
     RESP_STRANGER_BULK_MAX_BYTES = 16 * 1024,
 /* A bulk string at least this long is received into a block of its own. */

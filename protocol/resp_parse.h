@@ -36,7 +36,7 @@ struct resp_parser {
     size_t position;     /* bytes consumed so far */
     size_t scanned;      /* bytes already searched for a line end */
     const char *error;   /* after RESP_ERROR: text behind "Protocol error: ", static */
-    char error_byte;     /* for the error that quotes a byte: see resp_parse.c */
+    char error_byte;     /* quoted at the end of that text, when not 0 */
 };
 
 void resp_parser_init(struct resp_parser *parser);
@@ -47,8 +47,10 @@ void resp_parser_reset(struct resp_parser *parser);
 
 /* Reads one request. After RESP_COMPLETE, position is its length in bytes and arguments[0..count) are its
  * arguments (none for an empty line or an empty array: skip such a request). After RESP_INCOMPLETE with
- * bulk_length >= 0 the bytes from position on belong to a bulk string of that length. */
-enum resp_status resp_parse(struct resp_parser *parser, const char *data, size_t length,
+ * bulk_length >= 0 the bytes from position on belong to a bulk string of that length, then come two bytes of
+ * line end, whatever they are. Data is written to only in a complete inline request, where quotes and escapes
+ * are taken out in place. */
+enum resp_status resp_parse(struct resp_parser *parser, char *data, size_t length,
                             const struct resp_limits *limits);
 
 /* Reads one request whose bytes are all there, straight into slices of data: the common case. Returns its
@@ -66,8 +68,8 @@ void resp_parser_bulk_elsewhere(struct resp_parser *parser);
 size_t resp_error_text(const struct resp_parser *parser, char *text, size_t capacity);
 
 /* Splits a line into arguments, as redis-cli and config files quote them: "\x41\n", 'it\'s'. Unescaped
- * arguments are written over the line itself. Appends to slices (from malloc, *slices grows). Returns the
- * count, or -1 when quotes do not match. */
+ * arguments are written over the line itself. *slices is NULL or from malloc; it is replaced by an array of
+ * the arguments, which the caller frees. Returns the count, or -1 when quotes do not match. */
 int resp_split_line(char *line, size_t length, struct slice **slices);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 /*
  * Writing RESP replies (redis.io, RESP2 and RESP3 specifications). One struct reply collects the replies of
@@ -41,7 +42,18 @@ struct reply {
     int version;        /* 2 or 3 */
 };
 
-void reply_ok(struct reply *reply);
+/* Bytes that are RESP already. */
+static inline void reply_literal(struct reply *reply, const char *bytes, size_t count)
+{
+    memcpy(buffer_reserve(&reply->buffer, count), bytes, count);
+    reply->buffer.length += count;
+}
+
+static inline void reply_ok(struct reply *reply)
+{
+    reply_literal(reply, "+OK\r\n", 5);
+}
+
 /* Simple string; text has no line breaks. */
 void reply_status(struct reply *reply, const char *text);
 /* Error: text starts with its code ("ERR ...", "WRONGTYPE ..."). Line breaks become spaces. */
@@ -57,7 +69,15 @@ void reply_bulk_reference(struct reply *reply, const char *data, size_t length, 
                           void (*release)(void *owner));
 /* The number as a bulk string. */
 void reply_bulk_integer(struct reply *reply, int64_t value);
-void reply_null(struct reply *reply);       /* "_" or "$-1" */
+/* "_" or "$-1" */
+static inline void reply_null(struct reply *reply)
+{
+    if (reply->version >= 3)
+        reply_literal(reply, "_\r\n", 3);
+    else
+        reply_literal(reply, "$-1\r\n", 5);
+}
+
 void reply_null_array(struct reply *reply); /* "_" or "*-1" */
 void reply_double(struct reply *reply, double value);
 /* INCRBYFLOAT and HINCRBYFLOAT reply with a bulk string in both versions: write that with reply_bulk. */
