@@ -1,0 +1,62 @@
+/* Sessions: creation, texts, lookup by id. See session.h. Main thread only. */
+#include "session.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+void session_list_init(struct session_list *list)
+{
+    links_init(&list->sessions);
+    list->next_id = 1;
+    list->count = 0;
+}
+
+struct session *session_create(struct session_list *list, struct database *db, void *connection,
+                               const struct session_transport *transport, int64_t now_ms)
+{
+    struct session *session = mem_alloc(sizeof(*session));
+    *session = (struct session){.id = list->next_id++,
+                                .db = db,
+                                .connection = connection,
+                                .transport = transport,
+                                .created_ms = now_ms,
+                                .active_ms = now_ms,
+                                .version = 2};
+    links_append(&list->sessions, &session->links);
+    list->count++;
+    return session;
+}
+
+void session_set_text(char **text, struct slice value)
+{
+    if (*text)
+        mem_free(*text, strlen(*text) + 1);
+    *text = NULL;
+    if (value.length == 0)
+        return;
+    *text = mem_alloc(value.length + 1);
+    memcpy(*text, value.data, value.length);
+    (*text)[value.length] = '\0';
+}
+
+void session_free(struct session_list *list, struct session *session)
+{
+    const struct slice nothing = {"", 0};
+    session_set_text(&session->name, nothing);
+    session_set_text(&session->library_name, nothing);
+    session_set_text(&session->library_version, nothing);
+    links_remove(&session->links);
+    list->count--;
+    mem_free(session, sizeof(*session));
+}
+
+struct session *session_by_id(const struct session_list *list, uint64_t id)
+{
+    for (struct links *at = list->sessions.next; at != &list->sessions; at = at->next) {
+        struct session *session = links_container(at, struct session, links);
+        if (session->id == id)
+            return session;
+    }
+    return NULL;
+}

@@ -1,0 +1,180 @@
+#ifndef SPINDLE_NET_WORKER_H
+#define SPINDLE_NET_WORKER_H
+
+#include "base/blob.h"
+#include "base/links.h"
+#include "net/net.h"
+#include "protocol/resp_limits.h"
+#include "protocol/resp_parse.h"
+
+/*
+ * What the files of net/ share: the worker, its batch, its connections. See net.h for the turn of the loop.
+ *
+ * Invariants: slices of a batch point into the worker's arena, into a connection's pending buffer or into blobs; none of
+ * these moves before the batch has run. A connection is read at most once a turn. Connections are freed only after the
+ * batch has run. One thread.
+ */
+
+enum {
+#ifdef SPINDLE_STRESS
+    NET_ARENA_BYTES = 8 * 1024,
+    NET_READ_BYTES = 97,
+    NET_GROUP = 3,
+    NET_OUTPUT_FLUSH_BYTES = 256,
+#else
+    NET_ARENA_BYTES = 2 * 1024 * 1024,
+    /* One connection's input in one turn: bounds how long it can keep the others waiting. */
+    NET_READ_BYTES = 64 * 1024,
+    /* Requests prefetched together. */
+    NET_GROUP = 32,
+    /* Replies in the arena before they are sent without waiting for the end of the batch. */
+    NET_OUTPUT_FLUSH_BYTES = 1024 * 1024,
+#endif
+    NET_READ_MIN_BYTES = NET_READ_BYTES / 4,
+    /* Received at once into a long bulk string. */
+    NET_BULK_READ_BYTES = 1024 * 1024,
+    /* Undrained replies above which a connection is not read from. */
+    NET_OUTPUT_HOLD_BYTES = 256 * 1024 * 1024,
+    NET_ACCEPTS_MAX = 1000,
+    NET_ERROR_TEXT_BYTES = 128,
+    CONNECTION_MAGIC = 0x5b1dc0de,
+    LISTENER_MAGIC = 0x5b1d11f0,
+};
+
+enum connection_flag {
+    CONNECTION_TRUSTED = 1 << 0,
+    CONNECTION_UNIX = 1 << 1,
+    CONNECTION_LOOPBACK = 1 << 2,
+    CONNECTION_CLOSING = 1 << 3,       /* take nothing more from it; close when its output is sent */
+    CONNECTION_DEAD = 1 << 4,          /* close at the end of the turn */
+    CONNECTION_HELD = 1 << 5,          /* requests wait for connection_resume */
+    CONNECTION_ACTIVE = 1 << 6,        /* in the worker's list of this turn */
+    CONNECTION_CLOSED = 1 << 7,        /* handle is closing */
+    CONNECTION_OUTPUT_FULL = 1 << 8,   /* not read from until its output drains */
+    CONNECTION_RESUMING = 1 << 9,      /* in the worker's list for the next turn */
+    CONNECTION_MORE = 1 << 10,         /* input was left unparsed until the request before it has run */
+};
+
+/* An argument that came in a block of its own. */
+struct pending_bulk {
+    uint32_t index;
+    struct blob *blob;
+};
+
+/* An incomplete request: exists only while there is one. */
+struct pending {
+    struct buffer buffer; /* from the first byte of the request on */
+    struct resp_parser parser;
+    struct blob *bulk; /* being received */
+    struct pending_bulk *bulks;
+    uint32_t bulk_count;
+    uint64_t bulk_bytes; /* of complete blocks and the one being received */
+    size_t consumed;     /* bytes at the front that requests of this turn use */
+};
+
+/* A request that waits for its connection to be resumed: owns copies of its arguments. */
+struct deferred {
+    struct deferred *next;
+    uint32_t argc;
+    struct blob **blobs;
+    struct slice argv[];
+};
+
+struct output_chunk {
+    struct links links;
+    const char *data;
+    size_t length;
+    size_t sent;
+    void *owner;
+    void (*release)(void *owner);
+    char bytes[];
+};
+
+struct output {
+    struct links chunks;
+    uint64_t bytes; /* not sent yet */
+    uint64_t count;
+};
+
+struct connection {
+    uv_poll_t poll;
+    uint32_t magic;
+    int fd;
+    struct worker *worker;
+    struct links links;
+    void *session;
+    struct pending *pending;   /* NULL: no incomplete request */
+    struct output *output;     /* NULL: nothing queued */
+    struct deferred *deferred; /* oldest first */
+    uint16_t flags;
+    uint8_t polled; /* events that libuv watches */
+};
+
+struct batch_request {
+    struct request request;
+    struct connection *connection;
+    size_t first_slice;
+    struct deferred *deferred; /* the request owns this; freed after execution */
+    char *error;               /* from malloc: a protocol error to reply, then close */
+};
+
+/* Replies of one connection in the output arena. */
+struct batch_run {
+    struct connection *connection;
+    size_t start;
+    size_t first_segment;
+};
+
+struct batch {
+    struct batch_request *requests;
+    size_t count, capacity;
+    struct slice *slices;
+    size_t slice_count, slice_capacity;
+    struct batch_run *runs;
+    size_t run_count, run_capacity;
+};
+
+struct worker {
+    uv_loop_t *loop;
+    uv_check_t check;
+    uv_idle_t idle; /* active while resumed connections wait */
+    struct net_handlers handlers;
+    struct net_limits limits;
+    struct net_stats stats;
+    char *arena;
+    size_t arena_used;
+    struct batch batch;
+    struct reply reply;
+    struct resp_parser parser; /* for requests that resp_parse_whole declines */
+    struct links connections;
+    struct connection **active; /* touched in this turn */
+    size_t active_count, active_capacity;
+    struct connection **resumed;
+    size_t resumed_count, resumed_capacity;
+    bool running;
+};
+
+/* worker.c */
+struct batch_request *batch_add(struct worker *worker, struct connection *connection);
+struct slice *batch_slices(struct worker *worker, size_t count);
+void worker_touch(struct worker *worker, struct connection *connection);
+void worker_run(struct worker *worker);
+/* Looks at a connection again in the next turn, although its socket may be silent. */
+void worker_revisit(struct worker *worker, struct connection *connection);
+
+/* connection.c */
+struct connection *connection_open(struct worker *worker, int fd, unsigned flags);
+void connection_parse_pending(struct connection *connection);
+void connection_settle(struct connection *connection);
+void connection_destroy(struct connection *connection);
+void connection_watch(struct connection *connection);
+void deferred_free(struct deferred *deferred);
+struct deferred *deferred_copy(const struct request *request);
+
+/* output.c */
+void output_send_run(struct connection *connection, struct reply *reply, size_t start, size_t end, size_t first_segment,
+                     size_t last_segment);
+void output_flush(struct connection *connection);
+void output_free(struct connection *connection);
+
+#endif
