@@ -18,7 +18,8 @@ struct request {
     const struct slice *argv;
     uint32_t argc;
     bool hashed;         /* hash is that of argv[1] */
-    struct blob **blobs; /* NULL, or for each argument the block that holds it alone; taken by whoever sets it to NULL */
+    struct blob **blobs; /* NULL, or for each argument the block that holds it alone; taken by whoever sets it
+                            to NULL */
     uint64_t hash;
     void *command; /* what the commands remember between preparing and executing */
 };

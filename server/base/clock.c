@@ -29,3 +29,14 @@ int64_t clock_monotonic_ns(void)
 {
     return clock_read_ns(CLOCK_MONOTONIC);
 }
+
+uint64_t clock_measure_scale(void)
+{
+    int64_t start_ns = clock_monotonic_ns(), now_ns;
+    uint64_t start_cycles = clock_cycles(), cycles;
+    do {
+        now_ns = clock_monotonic_ns();
+        cycles = clock_cycles();
+    } while (now_ns - start_ns < 1000000);
+    return (uint64_t)(((unsigned __int128)(now_ns - start_ns) << CLOCK_SCALE_BITS) / (cycles - start_cycles));
+}

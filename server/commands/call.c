@@ -1,4 +1,5 @@
-/* What handlers share: looking up keys with a type check, reading arguments, common errors. Main thread only. */
+/* What handlers share: looking up keys with a type check, reading arguments, common errors. Main thread only.
+ */
 #include "call.h"
 
 #include "commands/registry.h"
@@ -47,7 +48,8 @@ bool call_int64(struct call *call, int index, int64_t *value, const char *error)
     return false;
 }
 
-bool call_int64_range(struct call *call, int index, int64_t minimum, int64_t maximum, int64_t *value, const char *error)
+bool call_int64_range(struct call *call, int index, int64_t minimum, int64_t maximum, int64_t *value,
+                      const char *error)
 {
     if (!call_int64(call, index, value, error))
         return false;

@@ -5,6 +5,7 @@
 #include "commands/latency.h"
 #include "commands/registry.h"
 #include "commands/slowlog.h"
+#include "protocol/request.h"
 
 /*
  * The command side of the server: registry, sessions, statistics, and dispatch. Main thread only.
@@ -17,6 +18,7 @@ struct command_settings {
     int64_t proto_max_bulk_len;
     int64_t slowlog_log_slower_than_us; /* negative: off */
     int64_t slowlog_max_len;
+    int64_t slow_command_ns;              /* derived: calls at least this long are looked at more closely */
     int64_t latency_monitor_threshold_ms; /* 0: off */
     bool latency_tracking;
     double latency_percentiles[16];
@@ -58,6 +60,8 @@ struct commands {
     struct slowlog slowlog;
     struct latency_monitor latency;
     const struct services *services;
+    uint64_t cycle_scale;  /* see clock_cycles_to_ns */
+    uint64_t cycles;       /* when the previous command ended; commands_begin_batch starts it */
     bool loading;          /* answer -LOADING */
     bool last_save_failed; /* with stop-writes-on-bgsave-error: answer MISCONF to writes */
 };
@@ -65,23 +69,19 @@ struct commands {
 void commands_init(struct commands *commands, struct keyspace *keyspace, const struct services *services);
 void commands_free(struct commands *commands);
 
-/* A request as net hands it over. */
-struct command_request {
-    struct session *session;
-    const struct slice *argv;
-    int argc;
-    struct blob **blobs;
-    uint64_t first_key_hash;
-    bool hashed;
-    struct registry_entry *entry; /* set by commands_prepare_bucket; NULL: unknown command */
-};
+/* Call after settings changed: recomputes what is derived from them. */
+void commands_update_settings(struct commands *commands);
 
-/* First pass over a group of requests: finds the command, hashes the key, starts fetching its bucket. */
-void commands_prepare_bucket(struct commands *commands, struct command_request *request);
-/* Second pass: starts fetching the entry. */
-void commands_prepare_entry(struct commands *commands, struct command_request *request);
+/* A batch of requests is about to be executed: reads the clock once for all of them. */
+void commands_begin_batch(struct commands *commands);
+
+/* First look at a group of requests: finds the command, hashes the key, starts fetching its bucket. */
+void commands_prepare_bucket(struct commands *commands, struct request *request);
+/* Second look: starts fetching the entry. */
+void commands_prepare_entry(struct commands *commands, struct request *request);
 
 /* Executes a request; writes its reply (nothing when the session suppresses it). */
-void commands_execute(struct commands *commands, struct command_request *request, struct reply *reply);
+enum request_outcome commands_execute(struct commands *commands, struct request *request,
+                                      struct reply *reply);
 
 #endif

@@ -11,7 +11,7 @@
  */
 
 struct command_stats {
-    uint64_t calls, microseconds, rejected_calls, failed_calls;
+    uint64_t calls, nanoseconds, rejected_calls, failed_calls;
     struct histogram *histogram; /* NULL until the first call with latency tracking on; nanoseconds */
 };
 

@@ -25,9 +25,11 @@ enum session_flag {
     SESSION_REPLY_SKIP_NEXT = 1 << 3, /* becomes SKIP after the current command */
     SESSION_CLOSE_AFTER_REPLY = 1 << 4,
     SESSION_UNIX_SOCKET = 1 << 5,
+    SESSION_LOOPBACK = 1 << 10,
     SESSION_NO_EVICT = 1 << 6,
     SESSION_NO_TOUCH = 1 << 7,
     SESSION_CLOSE_ASAP = 1 << 8,
+    SESSION_BLOCKED = 1 << 9, /* waits for a key: nothing it sent later may run */
 };
 
 /* What net knows about a connection, for CLIENT LIST and INFO. */

@@ -1,6 +1,6 @@
 /*
- * A client's socket: reading, parsing into the worker's batch, closing. See worker.h for who owns which bytes.
- * Runs on the thread of the connection's worker.
+ * A client's socket: reading, parsing into the worker's batch, closing. See worker.h for who owns which
+ * bytes. Runs on the thread of the connection's worker.
  */
 #include "worker.h"
 
@@ -18,7 +18,8 @@
 
 static bool connection_takes_input(const struct connection *connection)
 {
-    return !(connection->flags & (CONNECTION_DEAD | CONNECTION_CLOSING | CONNECTION_CLOSED | CONNECTION_OUTPUT_FULL));
+    return !(connection->flags &
+             (CONNECTION_DEAD | CONNECTION_CLOSING | CONNECTION_CLOSED | CONNECTION_OUTPUT_FULL));
 }
 
 static struct resp_limits connection_limits(const struct connection *connection)
@@ -39,7 +40,8 @@ static void connection_fail(struct connection *connection, const struct resp_par
 }
 
 /* Adds the request that the parser has completed; data is its first byte. */
-static void connection_add_parsed(struct connection *connection, const struct resp_parser *parser, const char *data)
+static void connection_add_parsed(struct connection *connection, const struct resp_parser *parser,
+                                  const char *data)
 {
     if (parser->count == 0)
         return;
@@ -87,9 +89,10 @@ static void pending_free(struct pending *pending)
     free(pending);
 }
 
-/* Adds every complete request that starts in data; returns the bytes used. Stops at an incomplete one and leaves its
- * state in parser, or at an error, which uses up everything. */
-static size_t connection_parse(struct connection *connection, struct resp_parser *parser, const char *data, size_t length)
+/* Adds every complete request that starts in data; returns the bytes used. Stops at an incomplete one and
+ * leaves its state in parser, or at an error, which uses up everything. */
+static size_t connection_parse(struct connection *connection, struct resp_parser *parser, const char *data,
+                               size_t length)
 {
     struct worker *worker = connection->worker;
     struct resp_limits limits = connection_limits(connection);
@@ -168,7 +171,8 @@ static void connection_check_query_limit(struct connection *connection)
     const struct pending *pending = connection->pending;
     struct worker *worker = connection->worker;
     if (pending == NULL || worker->limits.query_max_bytes <= 0 ||
-        (int64_t)(pending->buffer.length - pending->consumed + pending->bulk_bytes) <= worker->limits.query_max_bytes)
+        (int64_t)(pending->buffer.length - pending->consumed + pending->bulk_bytes) <=
+            worker->limits.query_max_bytes)
         return;
     worker->stats.query_limit_disconnections++;
     connection_close(connection, false);
@@ -177,10 +181,12 @@ static void connection_check_query_limit(struct connection *connection)
 void connection_parse_pending(struct connection *connection)
 {
     struct pending *pending = connection->pending;
-    if (pending == NULL || pending->bulk || (connection->flags & CONNECTION_HELD) || !connection_takes_input(connection))
+    if (pending == NULL || pending->bulk || (connection->flags & CONNECTION_HELD) ||
+        !connection_takes_input(connection))
         return;
-    pending->consumed += connection_parse(connection, &pending->parser, pending->buffer.data + pending->consumed,
-                                          pending->buffer.length - pending->consumed);
+    pending->consumed +=
+        connection_parse(connection, &pending->parser, pending->buffer.data + pending->consumed,
+                         pending->buffer.length - pending->consumed);
     pending_start_bulk(pending);
     connection_check_query_limit(connection);
 }
@@ -482,7 +488,8 @@ static uint64_t connection_memory_bytes(const struct connection *connection)
 {
     uint64_t bytes = sizeof(*connection);
     if (connection->pending)
-        bytes += sizeof(*connection->pending) + connection->pending->buffer.capacity + connection->pending->bulk_bytes;
+        bytes += sizeof(*connection->pending) + connection->pending->buffer.capacity +
+                 connection->pending->bulk_bytes;
     if (connection->output)
         bytes += sizeof(*connection->output) + connection->output->bytes;
     return bytes;

@@ -142,7 +142,8 @@ static int socket_port(int fd)
     return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
-int listener_open_tcp(struct worker *worker, const char *address, int port, int backlog, struct listener **listener)
+int listener_open_tcp(struct worker *worker, const char *address, int port, int backlog,
+                      struct listener **listener)
 {
     char service[16];
     snprintf(service, sizeof(service), "%d", port);
@@ -164,7 +165,8 @@ int listener_open_tcp(struct worker *worker, const char *address, int port, int 
     return fd < 0 ? fd : listener_start(worker, fd, socket_port(fd), NULL, listener);
 }
 
-int listener_open_unix(struct worker *worker, const char *path, unsigned mode, int backlog, struct listener **listener)
+int listener_open_unix(struct worker *worker, const char *path, unsigned mode, int backlog,
+                       struct listener **listener)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof(address.sun_path))

@@ -9,12 +9,13 @@
 #include <uv.h>
 
 /*
- * Sockets: listeners, connections, and the turn of the loop that reads, executes and answers in batches. Knows
- * nothing of commands or keys: it reaches them through struct net_handlers.
+ * Sockets: listeners, connections, and the turn of the loop that reads, executes and answers in batches.
+ * Knows nothing of commands or keys: it reaches them through struct net_handlers.
  *
- * One turn: sockets that are readable are read into the worker's arena and parsed into a batch; then the whole batch
- * is prepared (prefetching), executed in order, and answered with one send for each connection. An idle
- * connection owns no buffer. A worker and its connections belong to the thread that runs the worker's loop.
+ * One turn: sockets that are readable are read into the worker's arena and parsed into a batch; then the
+ * whole batch is prepared (prefetching), executed in order, and answered with one send for each connection.
+ * An idle connection owns no buffer. A worker and its connections belong to the thread that runs the worker's
+ * loop.
  */
 
 struct connection;
@@ -55,7 +56,8 @@ struct net_stats {
     uint64_t query_limit_disconnections;
 };
 
-struct worker *worker_create(uv_loop_t *loop, const struct net_handlers *handlers, const struct net_limits *limits);
+struct worker *worker_create(uv_loop_t *loop, const struct net_handlers *handlers,
+                             const struct net_limits *limits);
 /* Closes all connections at once; free after the loop has run the close callbacks. */
 void worker_stop(struct worker *worker);
 void worker_free(struct worker *worker);
@@ -93,8 +95,10 @@ void connection_resume(struct connection *connection);
 struct listener;
 
 /* Listens on a TCP address (numeric or name) or, with path, on a unix socket. Returns 0 or -errno. */
-int listener_open_tcp(struct worker *worker, const char *address, int port, int backlog, struct listener **listener);
-int listener_open_unix(struct worker *worker, const char *path, unsigned mode, int backlog, struct listener **listener);
+int listener_open_tcp(struct worker *worker, const char *address, int port, int backlog,
+                      struct listener **listener);
+int listener_open_unix(struct worker *worker, const char *path, unsigned mode, int backlog,
+                       struct listener **listener);
 /* Port a TCP listener is bound to. */
 int listener_port(const struct listener *listener);
 /* Stops listening; frees itself after the loop's close callback. A unix socket's path is removed. */

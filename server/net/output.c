@@ -1,6 +1,6 @@
 /*
- * Sending replies: straight from the output arena as far as the socket takes them, the rest queued with the connection.
- * Runs on the thread of the connection's worker.
+ * Sending replies: straight from the output arena as far as the socket takes them, the rest queued with the
+ * connection. Runs on the thread of the connection's worker.
  */
 #include "worker.h"
 
@@ -48,7 +48,8 @@ static void output_push_copy(struct connection *connection, const char *data, si
     output_push(connection, chunk);
 }
 
-static void output_push_segment(struct connection *connection, const struct reply_segment *segment, size_t sent)
+static void output_push_segment(struct connection *connection, const struct reply_segment *segment,
+                                size_t sent)
 {
     struct output_chunk *chunk = output_chunk_create(0);
     chunk->data = segment->data;
@@ -107,7 +108,8 @@ void output_flush(struct connection *connection)
     while (output && output->count && !(connection->flags & CONNECTION_DEAD)) {
         struct iovec vectors[OUTPUT_VECTORS];
         size_t count = 0, offered = 0;
-        for (struct links *at = output->chunks.next; at != &output->chunks && count < OUTPUT_VECTORS; at = at->next) {
+        for (struct links *at = output->chunks.next; at != &output->chunks && count < OUTPUT_VECTORS;
+             at = at->next) {
             struct output_chunk *chunk = links_container(at, struct output_chunk, links);
             vectors[count++] = (struct iovec){(char *)chunk->data + chunk->sent, chunk->length - chunk->sent};
             offered += chunk->length - chunk->sent;
@@ -152,7 +154,8 @@ static void output_drop_piece(const struct output_piece *piece)
         piece->segment->release(piece->segment->owner);
 }
 
-/* Sends pieces, or queues what the socket does not take (all of it behind an older queue). Ends the pieces' segments. */
+/* Sends pieces, or queues what the socket does not take (all of it behind an older queue). Ends the pieces'
+ * segments. */
 static void output_send_pieces(struct connection *connection, const struct output_piece *pieces, size_t count)
 {
     size_t sent = 0;
@@ -172,8 +175,8 @@ static void output_send_pieces(struct connection *connection, const struct outpu
     }
 }
 
-void output_send_run(struct connection *connection, struct reply *reply, size_t start, size_t end, size_t first_segment,
-                     size_t last_segment)
+void output_send_run(struct connection *connection, struct reply *reply, size_t start, size_t end,
+                     size_t first_segment, size_t last_segment)
 {
     struct output_piece pieces[OUTPUT_VECTORS];
     size_t count = 0;
@@ -184,7 +187,8 @@ void output_send_run(struct connection *connection, struct reply *reply, size_t 
             count = 0;
         }
         if (segment->offset > start)
-            pieces[count++] = (struct output_piece){reply->buffer.data + start, segment->offset - start, NULL};
+            pieces[count++] =
+                (struct output_piece){reply->buffer.data + start, segment->offset - start, NULL};
         pieces[count++] = (struct output_piece){segment->data, segment->length, segment};
         start = segment->offset;
     }

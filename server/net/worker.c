@@ -1,5 +1,6 @@
 /*
- * The turn of the loop: batch, execution, replies. See net.h and worker.h. Runs on the thread of the worker's loop.
+ * The turn of the loop: batch, execution, replies. See net.h and worker.h. Runs on the thread of the worker's
+ * loop.
  */
 #include "worker.h"
 
@@ -26,7 +27,8 @@ struct batch_request *batch_add(struct worker *worker, struct connection *connec
 {
     struct batch *batch = &worker->batch;
     if (batch->count == batch->capacity)
-        batch->requests = array_grow(batch->requests, &batch->capacity, batch->count + 1, sizeof(*batch->requests));
+        batch->requests =
+            array_grow(batch->requests, &batch->capacity, batch->count + 1, sizeof(*batch->requests));
     struct batch_request *added = &batch->requests[batch->count++];
     *added = (struct batch_request){.request = {.session = connection->session},
                                     .connection = connection,
@@ -38,8 +40,8 @@ struct slice *batch_slices(struct worker *worker, size_t count)
 {
     struct batch *batch = &worker->batch;
     if (batch->slice_count + count > batch->slice_capacity)
-        batch->slices =
-            array_grow(batch->slices, &batch->slice_capacity, batch->slice_count + count, sizeof(*batch->slices));
+        batch->slices = array_grow(batch->slices, &batch->slice_capacity, batch->slice_count + count,
+                                   sizeof(*batch->slices));
     return batch->slices + batch->slice_count;
 }
 
@@ -62,7 +64,8 @@ static void worker_begin_run(struct worker *worker, struct connection *connectio
     if (batch->run_count && batch->runs[batch->run_count - 1].connection == connection)
         return;
     if (batch->run_count == batch->run_capacity)
-        batch->runs = array_grow(batch->runs, &batch->run_capacity, batch->run_count + 1, sizeof(*batch->runs));
+        batch->runs =
+            array_grow(batch->runs, &batch->run_capacity, batch->run_count + 1, sizeof(*batch->runs));
     batch->runs[batch->run_count++] =
         (struct batch_run){connection, worker->reply.buffer.length, worker->reply.segment_count};
 }
@@ -239,7 +242,7 @@ static void worker_on_idle(uv_idle_t *idle)
         struct connection *connection = resumed[i];
         if (connection == NULL)
             continue;
-        connection->flags &= (uint16_t)~(CONNECTION_RESUMING | CONNECTION_HELD | CONNECTION_MORE);
+        connection->flags &= (uint16_t) ~(CONNECTION_RESUMING | CONNECTION_HELD | CONNECTION_MORE);
         worker_touch(worker, connection);
         worker_add_deferred(worker, connection);
         connection_parse_pending(connection);
@@ -274,7 +277,8 @@ static void worker_on_check(uv_check_t *check)
     worker_run(check->data);
 }
 
-struct worker *worker_create(uv_loop_t *loop, const struct net_handlers *handlers, const struct net_limits *limits)
+struct worker *worker_create(uv_loop_t *loop, const struct net_handlers *handlers,
+                             const struct net_limits *limits)
 {
     struct worker *worker = calloc(1, sizeof(*worker));
     CHECK(worker != NULL);
@@ -284,8 +288,8 @@ struct worker *worker_create(uv_loop_t *loop, const struct net_handlers *handler
     worker->reply.version = 2;
     links_init(&worker->connections);
     resp_parser_init(&worker->parser);
-    worker->arena =
-        mmap(NULL, NET_ARENA_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    worker->arena = mmap(NULL, NET_ARENA_BYTES, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     CHECK(worker->arena != MAP_FAILED);
     /* A snapshot child has no use for input: do not make the fork copy its page tables. */
     madvise(worker->arena, NET_ARENA_BYTES, MADV_DONTFORK);

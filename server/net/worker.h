@@ -10,9 +10,9 @@
 /*
  * What the files of net/ share: the worker, its batch, its connections. See net.h for the turn of the loop.
  *
- * Invariants: slices of a batch point into the worker's arena, into a connection's pending buffer or into blobs; none of
- * these moves before the batch has run. A connection is read at most once a turn. Connections are freed only after the
- * batch has run. One thread.
+ * Invariants: slices of a batch point into the worker's arena, into a connection's pending buffer or into
+ * blobs; none of these moves before the batch has run. A connection is read at most once a turn. Connections
+ * are freed only after the batch has run. One thread.
  */
 
 enum {
@@ -45,14 +45,14 @@ enum connection_flag {
     CONNECTION_TRUSTED = 1 << 0,
     CONNECTION_UNIX = 1 << 1,
     CONNECTION_LOOPBACK = 1 << 2,
-    CONNECTION_CLOSING = 1 << 3,       /* take nothing more from it; close when its output is sent */
-    CONNECTION_DEAD = 1 << 4,          /* close at the end of the turn */
-    CONNECTION_HELD = 1 << 5,          /* requests wait for connection_resume */
-    CONNECTION_ACTIVE = 1 << 6,        /* in the worker's list of this turn */
-    CONNECTION_CLOSED = 1 << 7,        /* handle is closing */
-    CONNECTION_OUTPUT_FULL = 1 << 8,   /* not read from until its output drains */
-    CONNECTION_RESUMING = 1 << 9,      /* in the worker's list for the next turn */
-    CONNECTION_MORE = 1 << 10,         /* input was left unparsed until the request before it has run */
+    CONNECTION_CLOSING = 1 << 3,     /* take nothing more from it; close when its output is sent */
+    CONNECTION_DEAD = 1 << 4,        /* close at the end of the turn */
+    CONNECTION_HELD = 1 << 5,        /* requests wait for connection_resume */
+    CONNECTION_ACTIVE = 1 << 6,      /* in the worker's list of this turn */
+    CONNECTION_CLOSED = 1 << 7,      /* handle is closing */
+    CONNECTION_OUTPUT_FULL = 1 << 8, /* not read from until its output drains */
+    CONNECTION_RESUMING = 1 << 9,    /* in the worker's list for the next turn */
+    CONNECTION_MORE = 1 << 10,       /* input was left unparsed until the request before it has run */
 };
 
 /* An argument that came in a block of its own. */
@@ -172,8 +172,8 @@ void deferred_free(struct deferred *deferred);
 struct deferred *deferred_copy(const struct request *request);
 
 /* output.c */
-void output_send_run(struct connection *connection, struct reply *reply, size_t start, size_t end, size_t first_segment,
-                     size_t last_segment);
+void output_send_run(struct connection *connection, struct reply *reply, size_t start, size_t end,
+                     size_t first_segment, size_t last_segment);
 void output_flush(struct connection *connection);
 void output_free(struct connection *connection);
 

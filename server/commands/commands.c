@@ -1,0 +1,310 @@
+/*
+ * Dispatch: from a request to a handler, with the checks that come before and the accounting that comes
+ * after. See commands.h. Main thread only.
+ */
+#include "commands.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "commands/authenticate.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { UNKNOWN_NAME_MAX = 128, ERROR_KINDS_MAX = 512 };
+
+void commands_init(struct commands *commands, struct keyspace *keyspace, const struct services *services)
+{
+    *commands = (struct commands){.keyspace = keyspace, .services = services};
+    registry_init(&commands->registry);
+    session_list_init(&commands->sessions);
+    slowlog_init(&commands->slowlog);
+    commands->cycle_scale = clock_measure_scale();
+}
+
+void commands_free(struct commands *commands)
+{
+    registry_free(&commands->registry);
+    slowlog_trim(&commands->slowlog, 0);
+    mem_free(commands->latency.events, LATENCY_EVENTS_MAX * sizeof(struct latency_event));
+    while (commands->errors) {
+        struct error_count *next = commands->errors->next;
+        mem_free(commands->errors, sizeof(*commands->errors));
+        commands->errors = next;
+    }
+}
+
+void commands_begin_batch(struct commands *commands)
+{
+    keyspace_set_time(commands->keyspace, clock_wall_ms());
+    commands->cycles = clock_cycles();
+}
+
+/* ---- preparing ---- */
+
+static bool command_has_key_first(const struct command *command)
+{
+    return command->key_spec_count && command->key_specs[0].search == KEY_SEARCH_INDEX &&
+           command->key_specs[0].index == 1;
+}
+
+void commands_prepare_bucket(struct commands *commands, struct request *request)
+{
+    struct registry_entry *entry = registry_find(&commands->registry, request->argv[0]);
+    request->command = entry;
+    if (entry == NULL || request->argc < 2 || !command_has_key_first(entry->command))
+        return;
+    const struct session *session = request->session;
+    request->hash = hash_bytes(request->argv[1].data, request->argv[1].length);
+    request->hashed = true;
+    keyspace_prefetch_bucket(session->db, request->hash);
+}
+
+void commands_prepare_entry(struct commands *commands, struct request *request)
+{
+    (void)commands;
+    const struct session *session = request->session;
+    if (request->hashed)
+        keyspace_prefetch_entry(session->db, request->hash);
+}
+
+/* ---- errors and refusals ---- */
+
+static void commands_count_error(struct commands *commands, struct slice text)
+{
+    char code[sizeof(commands->errors->code)];
+    size_t length = 0;
+    while (length < text.length && length < sizeof(code) - 1 && text.data[length] != ' ' &&
+           text.data[length] != '\r')
+        length++;
+    memcpy(code, text.data, length);
+    code[length] = '\0';
+    struct error_count **at = &commands->errors;
+    while (*at && strcmp((*at)->code, code) != 0)
+        at = &(*at)->next;
+    if (*at == NULL) {
+        if (commands->error_kinds == ERROR_KINDS_MAX)
+            return;
+        commands->error_kinds++;
+        *at = mem_alloc_zero(sizeof(**at));
+        strcpy((*at)->code, code);
+    }
+    (*at)->count++;
+}
+
+static void commands_note_error(struct commands *commands, const struct reply *reply)
+{
+    commands->totals.error_replies++;
+    const char *start = reply->buffer.data + reply->error_start + 1;
+    commands_count_error(commands,
+                         (struct slice){start, (size_t)(reply->buffer.data + reply->buffer.length - start)});
+}
+
+static void reply_unknown_command(struct reply *reply, const struct slice *argv, int argc)
+{
+    char text[512];
+    int name_length = (int)(argv[0].length < UNKNOWN_NAME_MAX ? argv[0].length : UNKNOWN_NAME_MAX);
+    int length = 0;
+    for (int i = 1; i < argc && length < UNKNOWN_NAME_MAX; i++) {
+        int room = UNKNOWN_NAME_MAX - length;
+        int shown = (int)(argv[i].length < (size_t)room ? argv[i].length : (size_t)room);
+        length += snprintf(text + length, sizeof(text) - (size_t)length, "'%.*s' ", shown, argv[i].data);
+    }
+    text[length] = '\0';
+    reply_errorf(reply, "ERR unknown command '%.*s', with args beginning with: %s", name_length, argv[0].data,
+                 text);
+}
+
+static bool debug_is_allowed(const struct call *call)
+{
+    switch (call->commands->settings.debug_command_access) {
+    case 0:
+        return false;
+    case 1:
+        return true;
+    default:
+        return call->session->flags & (SESSION_UNIX_SOCKET | SESSION_LOOPBACK);
+    }
+}
+
+static bool arity_fits(const struct command *command, int argc)
+{
+    return command->arity >= 0 ? argc == command->arity : argc >= -command->arity;
+}
+
+/* Replies why the call may not run, and returns false; or returns true. In the order in which Redis checks.
+ */
+static bool call_is_allowed(struct call *call)
+{
+    const struct commands *commands = call->commands;
+    const struct command_settings *settings = &commands->settings;
+    unsigned flags = call->command->flags;
+    if (!arity_fits(call->command, call->argc)) {
+        call_reply_wrong_arity(call);
+        return false;
+    }
+    if (__builtin_expect((flags & COMMAND_PROTECTED) && !debug_is_allowed(call), 0)) {
+        reply_error(call->reply,
+                    "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", "
+                    "you can run it from a local connection, otherwise you need to set this option in the "
+                    "configuration file, and then restart the server.");
+        return false;
+    }
+    if (!(flags & COMMAND_NO_AUTH) && !authenticate_is_done(call->session, settings)) {
+        reply_error(call->reply, "NOAUTH Authentication required.");
+        return false;
+    }
+    bool writes = (flags & COMMAND_WRITE) || strcmp(call->command->name, "ping") == 0;
+    if (__builtin_expect(commands->last_save_failed && writes, 0) && settings->stop_writes_on_bgsave_error &&
+        settings->save_points_set) {
+        reply_error(call->reply, "MISCONF Redis is configured to save RDB snapshots, but it's currently "
+                                 "unable to persist to disk. "
+                                 "Commands that may modify the data set are disabled, because this instance "
+                                 "is configured to report "
+                                 "errors during writes if RDB snapshotting fails "
+                                 "(stop-writes-on-bgsave-error option). Please check the "
+                                 "Redis logs for details about the RDB error.");
+        return false;
+    }
+    if (__builtin_expect(commands->loading && !(flags & COMMAND_LOADING), 0)) {
+        reply_error(call->reply, "LOADING Redis is loading the dataset in memory");
+        return false;
+    }
+    return true;
+}
+
+/* ---- accounting ---- */
+
+static void commands_note_slow(struct commands *commands, const struct call *call, int64_t duration_ns)
+{
+    const struct command_settings *settings = &commands->settings;
+    int64_t duration_us = duration_ns / 1000, now_s = clock_wall_us() / 1000000;
+    if (settings->slowlog_log_slower_than_us >= 0 && duration_us >= settings->slowlog_log_slower_than_us &&
+        !(call->command->flags & COMMAND_SKIP_SLOWLOG))
+        slowlog_add(&commands->slowlog, call->session, call->argv, call->argc, now_s, duration_us,
+                    settings->slowlog_max_len);
+    int64_t threshold_ms = settings->latency_monitor_threshold_ms;
+    if (threshold_ms > 0 && duration_us / 1000 >= threshold_ms)
+        latency_record(&commands->latency, call->command->flags & COMMAND_FAST ? "fast-command" : "command",
+                       now_s, duration_us / 1000);
+}
+
+/* Books a finished call; the time since the previous one ended is its duration. */
+static void commands_account(struct commands *commands, const struct call *call, struct command_stats *stats)
+{
+    uint64_t now = clock_cycles();
+    int64_t duration_ns = clock_cycles_to_ns(now - commands->cycles, commands->cycle_scale);
+    commands->cycles = now;
+    commands->totals.commands_processed++;
+    stats->calls++;
+    stats->nanoseconds += (uint64_t)duration_ns;
+    const struct command_settings *settings = &commands->settings;
+    if (settings->latency_tracking) {
+        if (__builtin_expect(stats->histogram == NULL, 0))
+            stats->histogram = histogram_create();
+        histogram_record_ns(stats->histogram, duration_ns);
+    }
+    int64_t slow_ns = settings->slow_command_ns;
+    if (__builtin_expect(duration_ns >= slow_ns, 0)) {
+        commands_note_slow(commands, call, duration_ns);
+        if (duration_ns > 1000000) /* the clock of the batch has gone stale */
+            keyspace_set_time(commands->keyspace, clock_wall_ms());
+    }
+}
+
+void commands_update_settings(struct commands *commands)
+{
+    struct command_settings *settings = &commands->settings;
+    int64_t slow_ns = 1000000;
+    if (settings->slowlog_log_slower_than_us >= 0 && settings->slowlog_log_slower_than_us < slow_ns / 1000)
+        slow_ns = settings->slowlog_log_slower_than_us * 1000;
+    settings->slow_command_ns = slow_ns;
+}
+
+/* ---- executing ---- */
+
+static void session_finish_reply(struct session *session, struct reply *reply, size_t start)
+{
+    if (session->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP))
+        reply_truncate(reply, start);
+    session->flags &= ~(uint32_t)SESSION_REPLY_SKIP;
+    if (session->flags & SESSION_REPLY_SKIP_NEXT)
+        session->flags = (session->flags & ~(uint32_t)SESSION_REPLY_SKIP_NEXT) | SESSION_REPLY_SKIP;
+    if (session->flags & SESSION_CLOSE_AFTER_REPLY)
+        session->transport->close(session->connection, true);
+}
+
+static void call_run(struct call *call, struct registry_entry *entry)
+{
+    struct commands *commands = call->commands;
+    uint64_t errors = call->reply->errors;
+    if (!call_is_allowed(call)) {
+        entry->stats.rejected_calls++;
+        commands_note_error(commands, call->reply);
+        return;
+    }
+    call->command->handler(call);
+    if (call->reply->errors != errors) {
+        entry->stats.failed_calls++;
+        commands_note_error(commands, call->reply);
+    }
+    commands_account(commands, call, &entry->stats);
+}
+
+/* The subcommand that a container's call names; replies and returns NULL when there is none. */
+static struct registry_entry *call_resolve_subcommand(struct call *call, struct registry_entry *container)
+{
+    if (container->command->subcommand_count == 0 || call->argc < 2)
+        return container;
+    struct registry_entry *entry = registry_find_subcommand(container, call->argv[1]);
+    if (entry == NULL)
+        call_reply_unknown_subcommand(call);
+    return entry;
+}
+
+enum request_outcome commands_execute(struct commands *commands, struct request *request, struct reply *reply)
+{
+    struct session *session = request->session;
+    struct registry_entry *entry = request->command;
+    size_t start = reply->buffer.length;
+    reply->version = session->version;
+    session->active_ms = commands->keyspace->now_ms;
+
+    struct call call = {.session = session,
+                        .db = session->db,
+                        .keyspace = commands->keyspace,
+                        .commands = commands,
+                        .entry = entry,
+                        .argv = request->argv,
+                        .argc = (int)request->argc,
+                        .reply = reply,
+                        .blobs = request->blobs,
+                        .first_key_hash = request->hash,
+                        .hashed = request->hashed};
+    if (entry == NULL) {
+        reply_unknown_command(reply, call.argv, call.argc);
+        commands_note_error(commands, reply);
+    } else {
+        entry = call_resolve_subcommand(&call, entry);
+        if (entry == NULL || entry->command->handler == NULL) {
+            if (entry) {
+                call.entry = entry;
+                call_reply_wrong_arity(&call);
+            }
+            commands_note_error(commands, reply);
+        } else {
+            call.entry = entry;
+            call.command = entry->command;
+            session->last_command = entry;
+            call_run(&call, entry);
+        }
+    }
+    if (__builtin_expect(session->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT |
+                                           SESSION_CLOSE_AFTER_REPLY | SESSION_BLOCKED),
+                         0)) {
+        session_finish_reply(session, reply, start);
+        if (session->flags & SESSION_BLOCKED)
+            return REQUEST_HOLD;
+    }
+    return REQUEST_DONE;
+}
