@@ -91,7 +91,7 @@ static void pending_free(struct pending *pending)
 
 /* Adds every complete request that starts in data; returns the bytes used. Stops at an incomplete one and
  * leaves its state in parser, or at an error, which uses up everything. */
-static size_t connection_parse(struct connection *connection, struct resp_parser *parser, const char *data,
+static size_t connection_parse(struct connection *connection, struct resp_parser *parser, char *data,
                                size_t length)
 {
     struct worker *worker = connection->worker;
