@@ -47,7 +47,7 @@ static int split(const char *line, struct slice *words)
     return count;
 }
 
-/* The keys of a command line, as "key:flags" flags in hexadecimal, or "error". */
+/* The keys of a command line, as "key:flags", flags in hexadecimal, or "error". */
 static void describe_keys(const char *line, char *text, size_t size)
 {
     struct slice argv[WORDS_MAX];

@@ -167,7 +167,7 @@ Test(registry, resets_statistics)
     get->stats = (struct command_stats){1, 2, 3, 4, histogram};
     sub->stats = (struct command_stats){.calls = 1};
     registry_reset_stats(&registry);
-    cr_assert_eq(get->stats.calls + get->stats.microseconds, 0);
+    cr_assert_eq(get->stats.calls + get->stats.nanoseconds, 0);
     cr_assert_eq(get->stats.rejected_calls + get->stats.failed_calls, 0);
     cr_assert_eq(get->stats.histogram, histogram);
     cr_assert_eq(histogram_count(histogram), 0);
