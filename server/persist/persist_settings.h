@@ -1,16 +1,21 @@
 #ifndef SPINDLE_PERSIST_PERSIST_SETTINGS_H
 #define SPINDLE_PERSIST_PERSIST_SETTINGS_H
 
-#include "persist/snapshot.h"
-
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * What snapshots depend on; the configuration writes it. The working directory is `dir`: the configuration
  * changes to it. stop-writes-on-bgsave-error is in struct command_settings. Strings and points belong to the
  * configuration and live until its next change. Main thread only.
  */
+
+/* One line of `save`: a dump is due when so many changes are older than so many seconds. */
+struct save_point {
+    int64_t seconds;
+    int64_t changes;
+};
 
 struct persist_settings {
     char *file_name; /* dbfilename: never with a slash */

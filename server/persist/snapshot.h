@@ -1,6 +1,7 @@
 #ifndef SPINDLE_PERSIST_SNAPSHOT_H
 #define SPINDLE_PERSIST_SNAPSHOT_H
 
+#include "persist/persist_settings.h"
 #include "persist/rdb_error.h"
 #include "persist/system_calls.h"
 #include "store/keyspace.h"
@@ -13,25 +14,15 @@
 /*
  * Where and when dumps are written and read: in the foreground, in a forked child, and at start.
  *
- * A dump is written to temp-PID.rdb in its directory, synced, read back and verified, and only then renamed
- * over the old one: whatever kills the writer, an old dump stays and loads. A dump that this process failed
- * to load is never overwritten while it lies there.
+ * A dump is written to temp-PID.rdb in the working directory, synced, read back and verified, and only then
+ * renamed over the old one: whatever kills the writer, an old dump stays and loads. A dump that this process
+ * failed to load is never overwritten while it lies there.
  *
  * Keeps keyspace->dirty and keyspace->copy_on_write. Logs what goes wrong; callers only answer the client.
  * Main thread only. No function but snapshot_save, snapshot_load and snapshot_free waits.
  */
 
 struct snapshot_progress; /* the page shared with the child */
-
-/* From the configuration, for one save or load. Borrowed during the call. */
-struct snapshot_settings {
-    const char *directory; /* "" or NULL: the working directory */
-    const char *file_name; /* without a slash */
-    bool compression;
-    bool checksum;
-    bool incremental_sync;
-    int64_t key_delay_us; /* rdb-key-save-delay; negative: sleep 1 us every so many keys */
-};
 
 struct snapshot_child {
     pid_t pid; /* 0: none */
@@ -100,15 +91,17 @@ int snapshot_init(struct snapshot *snapshot, struct keyspace *keyspace, const st
 /* Kills a running child, waits for its end and removes its file. */
 void snapshot_free(struct snapshot *snapshot);
 
-/* Removes temp-PID.rdb files in the directory whose process is gone. Call once at start, before loading. */
-void snapshot_remove_stale(struct snapshot *snapshot, const struct snapshot_settings *settings);
+/* Removes temp-PID.rdb files in the working directory whose process is gone. Call once at start, before
+ * loading.
+ */
+void snapshot_remove_stale(struct snapshot *snapshot);
 
 /* Saves now, blocking. 0; -EBUSY while a child runs; -EPERM when the dump in place could not be loaded; or
  * -errno, logged. */
-int snapshot_save(struct snapshot *snapshot, const struct snapshot_settings *settings);
+int snapshot_save(struct snapshot *snapshot, const struct persist_settings *settings);
 
 /* Forks a child that saves. Errors as snapshot_save. */
-int snapshot_start(struct snapshot *snapshot, const struct snapshot_settings *settings);
+int snapshot_start(struct snapshot *snapshot, const struct persist_settings *settings);
 
 /* Looks after the child: call on SIGCHLD and at least once a second. Does not wait. */
 enum snapshot_event snapshot_poll(struct snapshot *snapshot);
@@ -131,7 +124,7 @@ struct snapshot_load_options {
 /* Reads the dump into the keyspace. 0; -ENOENT: there is none; -EBADMSG: refused, *error says why;
  * -ECANCELED; or another -errno with the text in *error. Unless 0 or -ENOENT, the keyspace holds a part, and
  * the file will not be overwritten. Logs a success; an error is the caller's to log. */
-int snapshot_load(struct snapshot *snapshot, const struct snapshot_settings *settings,
+int snapshot_load(struct snapshot *snapshot, const struct persist_settings *settings,
                   const struct snapshot_load_options *options, struct rdb_error *error);
 
 void snapshot_status(const struct snapshot *snapshot, struct snapshot_status *status);
@@ -140,11 +133,6 @@ void snapshot_status(const struct snapshot *snapshot, struct snapshot_status *st
 void snapshot_reset_stats(struct snapshot *snapshot);
 
 /* ---- save points ---- */
-
-struct save_point {
-    int64_t seconds;
-    int64_t changes;
-};
 
 enum { SNAPSHOT_RETRY_S = 5 }; /* after a failed save */
 
