@@ -1,0 +1,31 @@
+#ifndef SPINDLE_PERSIST_RDB_LOAD_H
+#define SPINDLE_PERSIST_RDB_LOAD_H
+
+#include "persist/rdb_read.h"
+#include "store/keyspace.h"
+
+/* A dump into a keyspace. Main thread only. */
+
+struct rdb_load_options {
+    bool replace; /* keys that exist already are replaced; otherwise they are a fault */
+    /* Called each time some more was read; returning false gives up with -ECANCELED. May be NULL. */
+    bool (*progress)(void *context, uint64_t offset);
+    void *context;
+};
+
+struct rdb_load_result {
+    struct rdb_summary summary;
+    uint64_t keys_loaded;
+    uint64_t keys_expired; /* dropped: their deadline is before the keyspace's time */
+};
+
+/* Adds what the source holds. Reports no events; keyspace->dirty is not kept. Returns as rdb_read does;
+ * unless 0, a part was added. */
+int rdb_load(struct keyspace *keyspace, struct source *source, const struct rdb_load_options *options,
+             struct rdb_load_result *result, struct rdb_error *error);
+
+/* Stores a string that was read, taking a blob over. */
+struct entry *rdb_store_string(struct database *db, const struct key *key, struct rdb_string *string,
+                               int64_t expiry_ms);
+
+#endif

@@ -1,0 +1,75 @@
+#ifndef SPINDLE_PERSIST_RDB_READER_H
+#define SPINDLE_PERSIST_RDB_READER_H
+
+#include "persist/rdb_read.h"
+
+/*
+ * The state of one reading, shared by the walk over the file (rdb_read.c) and the value types
+ * (rdb_read_value.c); nobody else includes this.
+ *
+ * Records wait in batch until it is full or the window has to move. Their bytes are in the window, in scratch
+ * (integers as text, expanded strings) or in blobs; a value in a blob is handed over at once, so that there
+ * is never more than one.
+ */
+
+enum {
+    RDB_SCRATCH_BYTES = 128 * 1024,
+    /* A record begins with so much free scratch and so many ready bytes (if the file has them): short strings
+     * are read in place. */
+    RDB_SCRATCH_FREE_BYTES = 64 * 1024,
+    RDB_RECORD_READY_BYTES = 64 * 1024,
+};
+
+struct rdb_reader {
+    struct source *source;
+    const struct rdb_visitor *visitor;
+    struct rdb_error *error;
+    bool structure_only;
+    struct rdb_record batch[RDB_BATCH_RECORDS + 1]; /* the one behind the last is being read */
+    size_t batch_count;
+    char *scratch; /* NULL until it is needed */
+    size_t scratch_used;
+};
+
+/* The record being read. Valid until it is finished or the next flush, which moves it. */
+static inline struct rdb_record *rdb_reader_record(struct rdb_reader *reader)
+{
+    return &reader->batch[reader->batch_count];
+}
+
+/* Hands the finished records over and moves the one being read to the front. */
+int rdb_reader_flush(struct rdb_reader *reader);
+
+/* Makes count bytes (at most SOURCE_WINDOW_BYTES) ready; error when the file has fewer. May flush; keeps the
+ * key of the record that is being read. */
+int rdb_reader_need_slow(struct rdb_reader *reader, size_t count);
+
+/* Copies the key of the record being read out of the window, which is about to move. */
+int rdb_reader_keep_key(struct rdb_reader *reader);
+
+static inline int rdb_reader_need(struct rdb_reader *reader, size_t count)
+{
+    if (__builtin_expect(source_ready(reader->source) < count, 0))
+        return rdb_reader_need_slow(reader, count);
+    return 0;
+}
+
+int rdb_read_byte(struct rdb_reader *reader, uint8_t *byte);
+int rdb_read_little_endian(struct rdb_reader *reader, size_t bytes, uint64_t *value);
+
+/* A length proper; the special forms of strings are refused. */
+int rdb_read_length(struct rdb_reader *reader, uint64_t *length);
+
+int rdb_read_string(struct rdb_reader *reader, struct rdb_string *string);
+
+/* Reads a string into bytes that live as long as the record being read; a long one into *blob, which the
+ * caller releases (NULL otherwise). */
+int rdb_read_name(struct rdb_reader *reader, struct slice *bytes, struct blob **blob);
+
+/* Reads the body of the current record's value, whose type and key are known. */
+int rdb_read_body(struct rdb_reader *reader);
+
+/* The file ended in the middle. */
+int rdb_fault_truncated(struct rdb_reader *reader);
+
+#endif
