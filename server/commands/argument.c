@@ -32,16 +32,49 @@ struct database *argument_database(struct call *call, int index)
     return &call->keyspace->databases[id];
 }
 
+/* Reads what strtoul(3) reads, all of it up to a zero byte: an empty text is 0, and a minus wraps. */
+static bool cursor_read(struct slice text, uint64_t *cursor)
+{
+    size_t at = 0, length = (size_t)argument_quoted_length(text);
+    bool negative = length > 0 && text.data[0] == '-';
+    if (length > 0 && (text.data[0] == '-' || text.data[0] == '+'))
+        at++;
+    if (at == length)
+        return length == 0;
+    *cursor = 0;
+    for (; at < length; at++) {
+        if (text.data[at] < '0' || text.data[at] > '9' || __builtin_mul_overflow(*cursor, 10u, cursor) ||
+            __builtin_add_overflow(*cursor, (unsigned)(text.data[at] - '0'), cursor))
+            return false;
+    }
+    if (negative)
+        *cursor = -*cursor;
+    return true;
+}
+
+bool argument_cursor(struct call *call, int index, uint64_t *cursor)
+{
+    *cursor = 0;
+    if (cursor_read(call->argv[index], cursor))
+        return true;
+    reply_error(call->reply, "ERR invalid cursor");
+    return false;
+}
+
+bool argument_is_plain(struct slice text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (text.data[i] < '!' || text.data[i] > '~')
+            return false;
+    return true;
+}
+
 bool argument_client_name(struct call *call, int index)
 {
-    struct slice name = call->argv[index];
-    for (size_t i = 0; i < name.length; i++) {
-        if (name.data[i] >= '!' && name.data[i] <= '~')
-            continue;
-        reply_error(call->reply, "ERR Client names cannot contain spaces, newlines or special characters.");
-        return false;
-    }
-    return true;
+    if (argument_is_plain(call->argv[index]))
+        return true;
+    reply_error(call->reply, "ERR Client names cannot contain spaces, newlines or special characters.");
+    return false;
 }
 
 void argument_reply_subcommand_syntax(struct call *call)

@@ -1,0 +1,419 @@
+/* CLIENT: connections as the server sees them. Main thread only. */
+#include "commands/argument.h"
+#include "commands/commands.h"
+#include "commands/handlers.h"
+
+#include "protocol/number.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- kinds of clients ---- */
+
+enum client_type { CLIENT_TYPE_NORMAL, CLIENT_TYPE_OTHER };
+
+/* Reads a type's name; there are only normal clients so far, the others match nobody. */
+static bool client_read_type(struct call *call, int index, enum client_type *type)
+{
+    *type = CLIENT_TYPE_OTHER;
+    if (call_argument_is(call, index, "normal")) {
+        *type = CLIENT_TYPE_NORMAL;
+        return true;
+    }
+    if (call_argument_is(call, index, "replica") || call_argument_is(call, index, "slave") ||
+        call_argument_is(call, index, "master") || call_argument_is(call, index, "pubsub"))
+        return true;
+    reply_errorf(call->reply, "ERR Unknown client type '%.*s'", argument_quoted_length(call->argv[index]),
+                 call->argv[index].data);
+    return false;
+}
+
+/* Walks all sessions that are not being closed; oldest first. NULL starts, NULL ends. */
+static struct session *client_next(const struct call *call, const struct session *session)
+{
+    const struct session_list *list = &call->commands->sessions;
+    const struct links *at = session ? session->links.next : list->sessions.next;
+    for (; at != &list->sessions; at = at->next) {
+        struct session *next = links_container(at, struct session, links);
+        if (!(next->flags & SESSION_CLOSE_ASAP))
+            return next;
+    }
+    return NULL;
+}
+
+/* ---- describing ---- */
+
+static void client_format_flags(const struct session *session, char *text)
+{
+    static const struct {
+        uint32_t flag;
+        char letter;
+    } letters[] = {
+        {SESSION_BLOCKED, 'b'},     {SESSION_CLOSE_AFTER_REPLY, 'c'}, {SESSION_CLOSE_ASAP, 'A'},
+        {SESSION_UNIX_SOCKET, 'U'}, {SESSION_NO_EVICT, 'e'},          {SESSION_NO_TOUCH, 'T'},
+    };
+    size_t length = 0;
+    for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
+        if (session->flags & letters[i].flag)
+            text[length++] = letters[i].letter;
+    if (length == 0)
+        text[length++] = 'N';
+    text[length] = '\0';
+}
+
+/* Bytes of the arguments that a session's running command holds. */
+static size_t client_argument_bytes(const struct call *call, const struct session *session)
+{
+    size_t bytes = 0;
+    for (int i = 0; session == call->session && i < call->argc; i++)
+        bytes += call->argv[i].length;
+    return bytes;
+}
+
+/* Appends the line of CLIENT LIST about a session, with its line end. */
+static void client_describe(const struct call *call, const struct session *session, struct buffer *out)
+{
+    struct connection_info info;
+    session->transport->describe(session->connection, &info);
+    char flags[16];
+    client_format_flags(session, flags);
+    int64_t now_ms = call->keyspace->now_ms;
+    size_t texts_bytes = (session->name ? strlen(session->name) : 0) +
+                         (session->library_name ? strlen(session->library_name) : 0) +
+                         (session->library_version ? strlen(session->library_version) : 0);
+    size_t room = 1024 + texts_bytes;
+    char *line = buffer_reserve(out, room);
+    size_t length = (size_t)snprintf(
+        line, room,
+        "id=%llu addr=%s laddr=%s fd=%d name=%s age=%lld idle=%lld flags=%s db=%d sub=0 psub=0 ssub=0 "
+        "multi=-1 "
+        "qbuf=%llu qbuf-free=%llu argv-mem=%zu multi-mem=0 rbs=0 rbp=0 obl=0 oll=%llu omem=%llu tot-mem=%llu "
+        "events=%s cmd=%s user=default redir=-1 resp=%d",
+        (unsigned long long)session->id, info.peer, info.local, info.fd, session->name ? session->name : "",
+        (long long)(now_ms - session->created_ms) / 1000, (long long)(now_ms - session->active_ms) / 1000,
+        flags, session->db->id, (unsigned long long)info.query_bytes,
+        (unsigned long long)info.query_free_bytes, client_argument_bytes(call, session),
+        (unsigned long long)info.output_blocks, (unsigned long long)info.output_bytes,
+        (unsigned long long)(info.memory_bytes + sizeof(*session) + texts_bytes),
+        info.output_bytes ? "rw" : "r", session->last_command ? session->last_command->full_name : "NULL",
+        session->version);
+    /* Redis 7.0 does not know these two: they are shown for clients that set them. */
+    if (session->library_name || session->library_version)
+        length += (size_t)snprintf(line + length, room - length, " lib-name=%s lib-ver=%s",
+                                   session->library_name ? session->library_name : "",
+                                   session->library_version ? session->library_version : "");
+    line[length++] = '\n';
+    out->length += length;
+}
+
+static void client_reply_description(struct call *call, struct buffer *description)
+{
+    reply_verbatim(call->reply, "txt", description->data, description->length);
+    buffer_free(description);
+}
+
+void cmd_client_info(struct call *call)
+{
+    struct buffer description = {0};
+    client_describe(call, call->session, &description);
+    client_reply_description(call, &description);
+}
+
+static bool client_read_ids(struct call *call)
+{
+    int64_t id;
+    for (int i = 3; i < call->argc; i++)
+        if (!call_int64(call, i, &id, "ERR Invalid client ID"))
+            return false;
+    return true;
+}
+
+/* Describes the clients that are named, in the order and as often as they are. */
+static void client_list_ids(struct call *call, struct buffer *description)
+{
+    for (int i = 3; i < call->argc; i++) {
+        int64_t id;
+        if (!number_parse_int64(call->argv[i].data, call->argv[i].length, &id) || id <= 0)
+            continue;
+        const struct session *session = session_by_id(&call->commands->sessions, (uint64_t)id);
+        if (session && !(session->flags & SESSION_CLOSE_ASAP))
+            client_describe(call, session, description);
+    }
+}
+
+void cmd_client_list(struct call *call)
+{
+    enum client_type type = CLIENT_TYPE_NORMAL;
+    struct buffer description = {0};
+    if (call->argc > 3 && call_argument_is(call, 2, "id")) {
+        if (!client_read_ids(call))
+            return;
+        client_list_ids(call, &description);
+        client_reply_description(call, &description);
+        return;
+    }
+    if (call->argc == 4 && call_argument_is(call, 2, "type")) {
+        if (!client_read_type(call, 3, &type))
+            return;
+    } else if (call->argc != 2) {
+        call_reply_syntax_error(call);
+        return;
+    }
+    for (const struct session *session = NULL;
+         type == CLIENT_TYPE_NORMAL && (session = client_next(call, session)) != NULL;)
+        client_describe(call, session, &description);
+    client_reply_description(call, &description);
+}
+
+/* ---- KILL ---- */
+
+struct client_filter {
+    int64_t id;               /* 0: any */
+    struct slice peer, local; /* data NULL: any */
+    bool has_type;
+    enum client_type type;
+    bool skip_me;
+};
+
+static bool client_read_user(struct call *call, int index)
+{
+    if (slice_equals(call->argv[index], slice_from_string("default")))
+        return true;
+    reply_errorf(call->reply, "ERR No such user '%.*s'", argument_quoted_length(call->argv[index]),
+                 call->argv[index].data);
+    return false;
+}
+
+static bool client_read_filter(struct call *call, struct client_filter *filter)
+{
+    *filter = (struct client_filter){.skip_me = true};
+    for (int i = 2; i < call->argc; i += 2) {
+        bool more = i + 1 < call->argc;
+        if (more && call_argument_is(call, i, "id")) {
+            if (!call_int64_range(call, i + 1, 1, INT64_MAX, &filter->id,
+                                  "ERR client-id should be greater than 0"))
+                return false;
+        } else if (more && call_argument_is(call, i, "type")) {
+            filter->has_type = true;
+            if (!client_read_type(call, i + 1, &filter->type))
+                return false;
+        } else if (more && call_argument_is(call, i, "addr")) {
+            filter->peer = call->argv[i + 1];
+        } else if (more && call_argument_is(call, i, "laddr")) {
+            filter->local = call->argv[i + 1];
+        } else if (more && call_argument_is(call, i, "user")) {
+            if (!client_read_user(call, i + 1)) /* everybody is the default user */
+                return false;
+        } else if (more && call_argument_is(call, i, "skipme") && call_argument_is(call, i + 1, "yes")) {
+            filter->skip_me = true;
+        } else if (more && call_argument_is(call, i, "skipme") && call_argument_is(call, i + 1, "no")) {
+            filter->skip_me = false;
+        } else {
+            call_reply_syntax_error(call);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool client_fits(const struct call *call, const struct session *session,
+                        const struct client_filter *filter)
+{
+    if (filter->skip_me && session == call->session)
+        return false;
+    if (filter->id && session->id != (uint64_t)filter->id)
+        return false;
+    if (filter->has_type && filter->type != CLIENT_TYPE_NORMAL)
+        return false;
+    if (filter->peer.data == NULL && filter->local.data == NULL)
+        return true;
+    struct connection_info info;
+    session->transport->describe(session->connection, &info);
+    if (filter->peer.data && !slice_equals(filter->peer, slice_from_string(info.peer)))
+        return false;
+    return filter->local.data == NULL || slice_equals(filter->local, slice_from_string(info.local));
+}
+
+/* Closes what fits; the caller's own connection only after its reply. Returns how many. */
+static int64_t client_kill(struct call *call, const struct client_filter *filter)
+{
+    int64_t killed = 0;
+    struct session *next;
+    for (struct session *session = client_next(call, NULL); session; session = next) {
+        next = client_next(call, session);
+        if (!client_fits(call, session, filter))
+            continue;
+        killed++;
+        if (session == call->session) {
+            session->flags |= SESSION_CLOSE_AFTER_REPLY;
+        } else {
+            session->flags |= SESSION_CLOSE_ASAP;
+            session->transport->close(session->connection, false);
+        }
+    }
+    return killed;
+}
+
+void cmd_client_kill(struct call *call)
+{
+    struct client_filter filter;
+    if (call->argc == 3) {
+        filter = (struct client_filter){.peer = call->argv[2]};
+        if (client_kill(call, &filter))
+            reply_ok(call->reply);
+        else
+            reply_error(call->reply, "ERR No such client");
+        return;
+    }
+    if (client_read_filter(call, &filter))
+        reply_integer(call->reply, client_kill(call, &filter));
+}
+
+/* ---- the caller's own settings ---- */
+
+void cmd_client_id(struct call *call)
+{
+    reply_integer(call->reply, (int64_t)call->session->id);
+}
+
+void cmd_client_setname(struct call *call)
+{
+    if (!argument_client_name(call, 2))
+        return;
+    session_set_text(&call->session->name, call->argv[2]);
+    reply_ok(call->reply);
+}
+
+void cmd_client_getname(struct call *call)
+{
+    if (call->session->name)
+        reply_string(call->reply, call->session->name);
+    else
+        reply_null(call->reply);
+}
+
+void cmd_client_setinfo(struct call *call)
+{
+    char **text;
+    const char *attribute;
+    if (call_argument_is(call, 2, "lib-name")) {
+        attribute = "lib-name";
+        text = &call->session->library_name;
+    } else if (call_argument_is(call, 2, "lib-ver")) {
+        attribute = "lib-ver";
+        text = &call->session->library_version;
+    } else {
+        reply_errorf(call->reply, "ERR Unrecognized option '%.*s'", argument_quoted_length(call->argv[2]),
+                     call->argv[2].data);
+        return;
+    }
+    if (!argument_is_plain(call->argv[3])) {
+        reply_errorf(call->reply, "ERR %s cannot contain spaces, newlines or special characters.", attribute);
+        return;
+    }
+    session_set_text(text, call->argv[3]);
+    reply_ok(call->reply);
+}
+
+/* Answers only when replies are (back) on: ON. */
+void cmd_client_reply(struct call *call)
+{
+    struct session *session = call->session;
+    if (call_argument_is(call, 2, "on")) {
+        session->flags &= ~(uint32_t)(SESSION_REPLY_OFF | SESSION_REPLY_SKIP);
+        reply_ok(call->reply);
+    } else if (call_argument_is(call, 2, "off")) {
+        session->flags |= SESSION_REPLY_OFF;
+    } else if (call_argument_is(call, 2, "skip")) {
+        if (!(session->flags & SESSION_REPLY_OFF))
+            session->flags |= SESSION_REPLY_SKIP_NEXT;
+    } else {
+        call_reply_syntax_error(call);
+    }
+}
+
+static void client_switch(struct call *call, enum session_flag flag)
+{
+    if (call_argument_is(call, 2, "on")) {
+        call->session->flags |= flag;
+        reply_ok(call->reply);
+    } else if (call_argument_is(call, 2, "off")) {
+        call->session->flags &= ~(uint32_t)flag;
+        reply_ok(call->reply);
+    } else {
+        call_reply_syntax_error(call);
+    }
+}
+
+void cmd_client_no_evict(struct call *call)
+{
+    client_switch(call, SESSION_NO_EVICT);
+}
+
+void cmd_client_no_touch(struct call *call)
+{
+    client_switch(call, SESSION_NO_TOUCH);
+}
+
+/* Nobody tracks: what clients are told that ask before they try. */
+void cmd_client_getredir(struct call *call)
+{
+    reply_integer(call->reply, -1);
+}
+
+void cmd_client_trackinginfo(struct call *call)
+{
+    reply_map(call->reply, 3);
+    reply_string(call->reply, "flags");
+    reply_set(call->reply, 1);
+    reply_string(call->reply, "off");
+    reply_string(call->reply, "redirect");
+    reply_integer(call->reply, -1);
+    reply_string(call->reply, "prefixes");
+    reply_array(call->reply, 0);
+}
+
+void cmd_client_help(struct call *call)
+{
+    static const char *const lines[] = {
+        "GETREDIR",
+        "    Show the client that gets this connection's invalidation messages.",
+        "GETNAME",
+        "    Show the name of this connection.",
+        "ID",
+        "    Show the number of this connection.",
+        "INFO",
+        "    Describe this connection.",
+        "KILL <ip:port>",
+        "    Close the connection from this address.",
+        "KILL <option> <value> [<option> <value> [...]]",
+        "    Close connections that fit all of these:",
+        "    * ID <client-id>",
+        "    * ADDR (<ip:port>|<unixsocket>:0)",
+        "      Address of the client.",
+        "    * LADDR (<ip:port>|<unixsocket>:0)",
+        "      Address of the server that it uses.",
+        "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+        "    * USER <username>",
+        "    * SKIPME (YES|NO)",
+        "      Whether this connection is spared (default: yes).",
+        "LIST [options ...]",
+        "    Describe all connections, or some:",
+        "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+        "    * ID <client-id> [<client-id> ...]",
+        "NO-EVICT (ON|OFF)",
+        "    Keep this connection when memory for clients runs out.",
+        "NO-TOUCH (ON|OFF)",
+        "    Leave access times of keys alone on this connection.",
+        "REPLY (ON|OFF|SKIP)",
+        "    Switch replies on this connection, or drop the next one.",
+        "SETINFO (LIB-NAME|LIB-VER) <value>",
+        "    Tell which client library uses this connection.",
+        "SETNAME <name>",
+        "    Name this connection.",
+        "TRACKINGINFO",
+        "    Show how keys are tracked for this connection.",
+        NULL,
+    };
+    call_reply_help(call, lines);
+}

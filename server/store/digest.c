@@ -1,0 +1,96 @@
+/* Order-independent fingerprints of the data set. See digest.h. Main thread only. */
+#include "store/digest.h"
+
+#include "base/check.h"
+
+#include <arpa/inet.h>
+#include <nettle/sha1.h>
+#include <stdio.h>
+
+_Static_assert(DIGEST_BYTES == SHA1_DIGEST_SIZE, "digests are SHA-1 sums");
+
+static void sha1(const void *data, size_t length, uint8_t sum[DIGEST_BYTES])
+{
+    struct sha1_ctx context;
+    sha1_init(&context);
+    sha1_update(&context, length, data);
+    sha1_digest(&context, DIGEST_BYTES, sum);
+}
+
+void digest_add(struct digest *digest, const void *data, size_t length)
+{
+    uint8_t sum[DIGEST_BYTES];
+    sha1(data, length, sum);
+    for (int i = 0; i < DIGEST_BYTES; i++)
+        digest->bytes[i] ^= sum[i];
+}
+
+void digest_mix(struct digest *digest, const void *data, size_t length)
+{
+    digest_add(digest, data, length);
+    sha1(digest->bytes, DIGEST_BYTES, digest->bytes);
+}
+
+static void digest_mix_number(struct digest *digest, uint32_t number)
+{
+    uint32_t wire = htonl(number);
+    digest_mix(digest, &wire, sizeof(wire));
+}
+
+static void digest_string(struct digest *digest, const struct entry *entry)
+{
+    char scratch[ENTRY_INTEGER_TEXT_BYTES];
+    struct slice value = entry_string(entry, scratch);
+    digest_mix(digest, value.data, value.length);
+}
+
+void digest_entry(struct digest *digest, const struct entry *entry)
+{
+    digest_mix_number(digest, entry->type);
+    switch (entry->type) {
+    case VALUE_STRING:
+        digest_string(digest, entry);
+        break;
+    default:
+        CHECK(!"known type");
+    }
+    if (entry->flags & ENTRY_HAS_EXPIRY)
+        digest_add(digest, "!!expire!!", 10);
+}
+
+struct digest_walk {
+    const struct keyspace *keyspace;
+    struct digest *total;
+};
+
+static void digest_visit(void *context, struct entry *entry)
+{
+    const struct digest_walk *walk = context;
+    if (keyspace_is_expired(walk->keyspace, entry))
+        return;
+    struct slice name = entry_key(entry);
+    struct digest own = {0};
+    digest_mix(&own, name.data, name.length);
+    digest_entry(&own, entry);
+    digest_add(walk->total, own.bytes, DIGEST_BYTES);
+}
+
+void digest_keyspace(struct digest *digest, const struct keyspace *keyspace)
+{
+    struct digest_walk walk = {keyspace, digest};
+    for (int i = 0; i < keyspace->database_count; i++) {
+        const struct database *db = &keyspace->databases[i];
+        if (keyspace_count(db) == 0)
+            continue;
+        digest_mix_number(digest, (uint32_t)db->id);
+        uint64_t position = 0;
+        while (keyspace_visit_bucket(db, &position, digest_visit, &walk))
+            ;
+    }
+}
+
+void digest_format(const struct digest *digest, char text[DIGEST_TEXT_BYTES])
+{
+    for (int i = 0; i < DIGEST_BYTES; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest->bytes[i]);
+}
