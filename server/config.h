@@ -131,7 +131,8 @@ void config_set_hooks(struct config *config, const struct config_hooks *hooks);
 
 /* CONFIG GET, SET and REWRITE: see services.h. Each writes the whole reply. */
 void config_reply_get(struct config *config, const struct slice *patterns, int count, struct reply *reply);
-void config_reply_set(struct config *config, const struct slice *pairs, int count, struct reply *reply);
+void config_reply_set(struct config *config, const struct slice *pairs, int count, unsigned config_set_flags,
+                      struct reply *reply);
 void config_reply_rewrite(struct config *config, struct reply *reply);
 
 /* Name of an enum option's value, as CONFIG GET shows it ("noeviction"). Static, or NULL when the option is

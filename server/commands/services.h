@@ -21,6 +21,11 @@ enum shutdown_flag {
     SHUTDOWN_FORCE = 1 << 3, /* exit although saving failed */
 };
 
+enum config_set_flag {
+    CONFIG_SET_LOCAL = 1 << 0,   /* the client is on this machine */
+    CONFIG_SET_LOADING = 1 << 1, /* the data set is being loaded */
+};
+
 /* Numbers of persist/ and net/ for INFO, MEMORY and CLIENT. Times in seconds unless named otherwise; -1:
  * never. */
 struct server_facts {
@@ -84,8 +89,9 @@ struct services {
 
     /* CONFIG GET: writes the whole reply (a map). */
     void (*config_get)(void *server, const struct slice *patterns, int count, struct reply *reply);
-    /* CONFIG SET: name, value, ...: all or nothing. Writes the whole reply. */
-    void (*config_set)(void *server, const struct slice *pairs, int count, struct reply *reply);
+    /* CONFIG SET: name, value, ...: all or nothing. Flags: enum config_set_flag. Writes the whole reply. */
+    void (*config_set)(void *server, const struct slice *pairs, int count, unsigned config_set_flags,
+                       struct reply *reply);
     /* CONFIG REWRITE. Writes the whole reply. */
     void (*config_rewrite)(void *server, struct reply *reply);
 
