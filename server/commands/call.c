@@ -18,12 +18,17 @@ struct blob *call_take_blob(struct call *call, int index)
     return blob;
 }
 
-static bool call_find(struct call *call, const struct key *key, enum value_type type, unsigned lookup_flags,
-                      struct entry **entry)
+struct entry *call_find(struct call *call, const struct key *key, unsigned lookup_flags)
 {
     if (call->session->flags & SESSION_NO_TOUCH)
         lookup_flags &= ~(unsigned)LOOKUP_TOUCH;
-    *entry = keyspace_find(call->db, key, lookup_flags);
+    return keyspace_find(call->db, key, lookup_flags);
+}
+
+static bool call_find_typed(struct call *call, const struct key *key, enum value_type type,
+                            unsigned lookup_flags, struct entry **entry)
+{
+    *entry = call_find(call, key, lookup_flags);
     if (*entry == NULL || (*entry)->type == type)
         return true;
     call_reply_wrong_type(call);
@@ -32,12 +37,12 @@ static bool call_find(struct call *call, const struct key *key, enum value_type 
 
 bool call_read(struct call *call, const struct key *key, enum value_type type, struct entry **entry)
 {
-    return call_find(call, key, type, LOOKUP_READ, entry);
+    return call_find_typed(call, key, type, LOOKUP_READ, entry);
 }
 
 bool call_write(struct call *call, const struct key *key, enum value_type type, struct entry **entry)
 {
-    return call_find(call, key, type, LOOKUP_WRITE, entry);
+    return call_find_typed(call, key, type, LOOKUP_WRITE, entry);
 }
 
 bool call_int64(struct call *call, int index, int64_t *value, const char *error)

@@ -42,6 +42,9 @@ static inline struct key call_key(const struct call *call, int index)
  * is not in a block of its own; copy it then. */
 struct blob *call_take_blob(struct call *call, int index);
 
+/* Looks a key of any type up, with LOOKUP_ flags, of which CLIENT NO-TOUCH takes LOOKUP_TOUCH away. */
+struct entry *call_find(struct call *call, const struct key *key, unsigned lookup_flags);
+
 /* Looks a key up for reading. Replies WRONGTYPE and returns false when it holds another type; *entry is NULL
  * when it is missing. */
 bool call_read(struct call *call, const struct key *key, enum value_type type, struct entry **entry);

@@ -128,6 +128,12 @@ static inline int64_t entry_integer(const struct entry *entry)
     return value;
 }
 
+/* The entry holds an integer already; report the change with keyspace_changed. */
+static inline void entry_set_integer(struct entry *entry, int64_t value)
+{
+    memcpy(entry_value_area(entry), &value, sizeof(value));
+}
+
 static inline size_t entry_value_area_bytes(const struct entry *entry)
 {
     return entry_is_inline(entry) ? entry->inline_bytes : sizeof(void *);

@@ -465,6 +465,10 @@ char *keyspace_edit_string(struct database *db, const struct key *key, size_t ne
     struct entry **slot = keyspace_live_slot(db, key);
     if (slot && !entry_is_inline(*slot))
         return string_edit_blob(*slot, new_length);
+    if (slot && (*slot)->encoding != ENCODING_INT && (*slot)->inline_bytes == new_length) {
+        (*slot)->encoding = ENCODING_RAW;
+        return entry_value_area(*slot);
+    }
 
     char scratch[ENTRY_INTEGER_TEXT_BYTES];
     struct slice value = slot ? entry_string(*slot, scratch) : (struct slice){"", 0};
