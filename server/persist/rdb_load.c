@@ -5,6 +5,7 @@
 #include "rdb_load.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 struct rdb_loading {
     struct keyspace *keyspace;
@@ -50,6 +51,22 @@ static int load_record(struct rdb_loading *loading, struct rdb_record *record, s
     return 0;
 }
 
+static int load_progress(void *context, uint64_t offset)
+{
+    struct rdb_loading *loading = context;
+    const struct rdb_load_options *options = loading->options;
+    return options->progress == NULL || options->progress(options->context, offset) ? 0 : -ECANCELED;
+}
+
+static int load_delay(struct rdb_loading *loading, size_t keys)
+{
+    int delay_us = loading->options->key_delay_us;
+    int64_t delay_all_us =
+        delay_us > 0 ? (int64_t)delay_us * (int64_t)keys : 1 + (int64_t)keys / -(int64_t)delay_us;
+    usleep((useconds_t)delay_all_us);
+    return load_progress(loading, source_offset(loading->source));
+}
+
 static int load_records(void *context, struct rdb_record *records, size_t count, struct rdb_error *error)
 {
     struct rdb_loading *loading = context;
@@ -61,7 +78,7 @@ static int load_records(void *context, struct rdb_record *records, size_t count,
     int result = 0;
     for (size_t i = 0; i < count && result == 0; i++)
         result = load_record(loading, &records[i], error);
-    return result;
+    return result == 0 && loading->options->key_delay_us ? load_delay(loading, count) : result;
 }
 
 static int load_select(void *context, uint64_t database, uint64_t offset, struct rdb_error *error)
@@ -83,13 +100,6 @@ static int load_resize(void *context, uint64_t keys, uint64_t expires)
     uint64_t possible = source_left(loading->source) / TABLE_BYTES_PER_KEY;
     keyspace_reserve(loading->db, keys < possible ? keys : possible);
     return 0;
-}
-
-static int load_progress(void *context, uint64_t offset)
-{
-    struct rdb_loading *loading = context;
-    const struct rdb_load_options *options = loading->options;
-    return options->progress == NULL || options->progress(options->context, offset) ? 0 : -ECANCELED;
 }
 
 int rdb_load(struct keyspace *keyspace, struct source *source, const struct rdb_load_options *options,

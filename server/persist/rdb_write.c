@@ -22,6 +22,7 @@ struct rdb_walk {
     const struct rdb_write_options *options;
     const struct entry *ahead[AHEAD_KEYS];
     uint64_t visited, written; /* visited - written entries wait in ahead */
+    uint32_t until_report;
 };
 
 static void write_little_endian(struct sink *sink, uint64_t value, size_t bytes)
@@ -30,6 +31,13 @@ static void write_little_endian(struct sink *sink, uint64_t value, size_t bytes)
     for (size_t i = 0; i < bytes; i++)
         at[i] = (char)(value >> (8 * i));
     sink_advance(sink, bytes);
+}
+
+static void walk_report(struct rdb_walk *walk)
+{
+    walk->until_report = walk->options->report_keys;
+    if (walk->options->progress)
+        walk->options->progress(walk->options->context, walk->written);
 }
 
 static void walk_write(struct rdb_walk *walk, const struct entry *entry)
@@ -43,8 +51,8 @@ static void walk_write(struct rdb_walk *walk, const struct entry *entry)
     rdb_write_string(&walk->writer, entry_key(entry));
     rdb_write_value(&walk->writer, entry);
     walk->written++;
-    if (walk->written % RDB_WRITE_REPORT_KEYS == 0 && walk->options->progress)
-        walk->options->progress(walk->options->context, walk->written);
+    if (--walk->until_report == 0)
+        walk_report(walk);
 }
 
 static void walk_visit(void *context, struct entry *entry)
@@ -106,7 +114,7 @@ static void write_header(struct rdb_writer *writer, const struct rdb_write_optio
 
 int rdb_write(struct sink *sink, const struct keyspace *keyspace, const struct rdb_write_options *options)
 {
-    struct rdb_walk walk = {.options = options};
+    struct rdb_walk walk = {.options = options, .until_report = options->report_keys};
     rdb_writer_init(&walk.writer, sink, options->compression);
     write_header(&walk.writer, options);
     for (int i = 0; i < keyspace->database_count && sink->error == 0; i++)
@@ -114,8 +122,7 @@ int rdb_write(struct sink *sink, const struct keyspace *keyspace, const struct r
             write_database(&walk, &keyspace->databases[i]);
     sink_write_byte(sink, RDB_OP_END);
     write_little_endian(sink, sink_crc(sink), RDB_CHECKSUM_BYTES);
-    if (options->progress)
-        options->progress(options->context, walk.written);
+    walk_report(&walk);
     rdb_writer_free(&walk.writer);
     return sink->error;
 }

@@ -16,7 +16,8 @@ struct rdb_write_options {
     bool compression;
     int64_t created_s;   /* seconds since 1970, for the file's description */
     uint64_t used_bytes; /* likewise */
-    /* Called about every RDB_WRITE_REPORT_KEYS keys and at the end; may be NULL. */
+    /* Called every report_keys keys and at the end; may be NULL. */
+    uint32_t report_keys;
     void (*progress)(void *context, uint64_t keys_done);
     void *context;
 };

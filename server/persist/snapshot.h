@@ -22,7 +22,7 @@
  * Main thread only. No function but snapshot_save, snapshot_load and snapshot_free waits.
  */
 
-struct snapshot_progress; /* the page shared with the child */
+struct dump_progress; /* the page shared with the child */
 
 struct snapshot_child {
     pid_t pid; /* 0: none */
@@ -31,13 +31,14 @@ struct snapshot_child {
     uint64_t dirty_before;
     uint64_t last_beat; /* progress seen by the watchdog, and when */
     int64_t last_beat_us;
-    bool killed; /* on purpose: its end is not a failure */
+    bool killed;  /* on purpose: its end is not a failure */
+    bool stalled; /* killed by the watchdog */
 };
 
 struct snapshot {
     struct keyspace *keyspace;
     const struct system_calls *calls;
-    struct snapshot_progress *progress;
+    struct dump_progress *progress;
     struct snapshot_child child;
     int64_t stall_limit_us; /* a child without progress for so long is killed */
 
@@ -116,7 +117,8 @@ static inline bool snapshot_is_running(const struct snapshot *snapshot)
 
 struct snapshot_load_options {
     bool replace; /* keys that exist already are replaced; otherwise they are an error */
-    /* Called about every 2 MB; may run the loop. Returning false gives up with -ECANCELED. May be NULL. */
+    /* Called about every 2 MB, more often with a key_load_delay_us; may run the loop. Returning false gives
+     * up with -ECANCELED. May be NULL. */
     bool (*progress)(void *context);
     void *context;
 };
