@@ -309,6 +309,8 @@ static void connection_on_poll(uv_poll_t *poll, int status, int events)
         connection_read_pending(connection);
     else
         connection_read_fresh(connection);
+    if (connection->worker->batch.count >= NET_BATCH_REQUESTS)
+        worker_run(connection->worker);
 }
 
 /* Watches for what the connection can go on with. */

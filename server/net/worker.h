@@ -20,6 +20,7 @@ enum {
     NET_ARENA_BYTES = 8 * 1024,
     NET_READ_BYTES = 97,
     NET_GROUP = 3,
+    NET_BATCH_REQUESTS = 5,
     NET_OUTPUT_FLUSH_BYTES = 256,
 #else
     NET_ARENA_BYTES = 2 * 1024 * 1024,
@@ -27,6 +28,8 @@ enum {
     NET_READ_BYTES = 64 * 1024,
     /* Requests prefetched together. */
     NET_GROUP = 32,
+    /* Requests after which a batch runs although more sockets are readable: it should stay in the cache. */
+    NET_BATCH_REQUESTS = 256,
     /* Replies in the arena before they are sent without waiting for the end of the batch. */
     NET_OUTPUT_FLUSH_BYTES = 1024 * 1024,
 #endif

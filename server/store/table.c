@@ -45,24 +45,55 @@ static struct table_segment *segment_create(struct table *table, uint8_t depth, 
     return segment;
 }
 
-static struct table_bucket *bucket_next(const struct table_bucket *bucket)
+/* Chained buckets come in pages of an eighth of the segment. */
+static size_t segment_page_buckets(const struct table_segment *segment)
 {
-    return bucket->state & TABLE_CHAINED ? bucket->slots[TABLE_CHAIN_SLOT] : NULL;
+    size_t count = segment_bucket_count(segment) / 8;
+    return count ? count : 1;
+}
+
+static size_t segment_page_bytes(const struct table_segment *segment)
+{
+    return segment_page_buckets(segment) * sizeof(struct table_bucket);
 }
 
 static void segment_free(struct table *table, struct table_segment *segment)
 {
-    for (size_t i = 0; i < segment_bucket_count(segment); i++) {
-        struct table_bucket *chained = bucket_next(&segment->buckets[i]);
-        while (chained) {
-            struct table_bucket *next = bucket_next(chained);
-            table_give(table, chained, sizeof(*chained));
-            chained = next;
-        }
-    }
+    for (uint32_t i = 0; i < segment->page_count; i++)
+        table_give(table, segment->pages[i], segment_page_bytes(segment));
+    table_give(table, segment->pages, segment->page_count * sizeof(*segment->pages));
     table_give(table, segment->deadlines, segment_bucket_count(segment) * sizeof(uint32_t));
     table_give(table, segment->buckets, segment_bucket_count(segment) * sizeof(struct table_bucket));
     table_give(table, segment, sizeof(*segment));
+}
+
+/* ---- chained buckets ---- */
+
+static void chained_give(struct table_segment *segment, struct table_bucket *bucket)
+{
+    bucket->slots[0] = segment->free;
+    segment->free = bucket;
+}
+
+static void segment_add_page(struct table *table, struct table_segment *segment)
+{
+    size_t old_bytes = segment->page_count * sizeof(*segment->pages);
+    segment->pages = mem_resize(segment->pages, old_bytes, old_bytes + sizeof(*segment->pages));
+    table->bytes += sizeof(*segment->pages);
+    struct table_bucket *page = table_take(table, segment_page_bytes(segment));
+    segment->pages[segment->page_count++] = page;
+    for (size_t i = segment_page_buckets(segment); i > 0; i--)
+        chained_give(segment, &page[i - 1]);
+}
+
+static struct table_bucket *chained_take(struct table *table, struct table_segment *segment)
+{
+    if (segment->free == NULL)
+        segment_add_page(table, segment);
+    struct table_bucket *bucket = segment->free;
+    segment->free = bucket->slots[0];
+    memset(bucket, 0, sizeof(*bucket));
+    return bucket;
 }
 
 /* ---- buckets ---- */
@@ -72,32 +103,35 @@ static uint8_t bucket_item_mask(const struct table_bucket *bucket)
     return bucket->state & 0x7f;
 }
 
-static void bucket_add(struct table *table, struct table_bucket *bucket, uint8_t fingerprint, void *item)
+static void segment_add(struct table *table, struct table_segment *segment, size_t index, uint8_t fingerprint,
+                        void *item)
 {
+    struct table_bucket *bucket = &segment->buckets[index];
     while (bucket->state & TABLE_CHAINED)
-        bucket = bucket->slots[TABLE_CHAIN_SLOT];
+        bucket = table_bucket_next(bucket);
     unsigned used = bucket_item_mask(bucket);
     if (used == 0x7f) {
-        struct table_bucket *chained = table_take(table, sizeof(*chained));
-        chained->fingerprints[0] = bucket->fingerprints[TABLE_CHAIN_SLOT];
-        chained->slots[0] = bucket->slots[TABLE_CHAIN_SLOT];
-        chained->state = 1;
-        bucket->slots[TABLE_CHAIN_SLOT] = chained;
+        struct table_bucket *next = chained_take(table, segment);
+        next->fingerprints[0] = bucket->fingerprints[TABLE_CHAIN_SLOT];
+        next->slots[0] = bucket->slots[TABLE_CHAIN_SLOT];
+        next->state = 1;
+        bucket->slots[TABLE_CHAIN_SLOT] = next;
         bucket->state = TABLE_CHAINED | 0x3f;
-        bucket = chained;
+        bucket = next;
         used = 1;
     }
     int slot = __builtin_ctz(~used);
     bucket->fingerprints[slot] = fingerprint;
     bucket->slots[slot] = item;
     bucket->state |= (uint8_t)(1u << slot);
+    segment->count++;
 }
 
 /* Calls for each item of a chain. */
 static void chain_visit(const struct table_bucket *bucket, void (*visit)(void *context, void *item),
                         void *context)
 {
-    for (; bucket; bucket = bucket_next(bucket))
+    for (; bucket; bucket = table_bucket_next(bucket))
         for (unsigned used = bucket_item_mask(bucket); used; used &= used - 1)
             visit(context, bucket->slots[__builtin_ctz(used)]);
 }
@@ -107,7 +141,7 @@ static void chain_prefetch(const struct table_bucket *bucket)
     for (unsigned used = bucket_item_mask(bucket); used; used &= used - 1)
         __builtin_prefetch(bucket->slots[__builtin_ctz(used)]);
     if (bucket->state & TABLE_CHAINED)
-        __builtin_prefetch(bucket->slots[TABLE_CHAIN_SLOT]);
+        __builtin_prefetch(table_bucket_next(bucket));
 }
 
 /* ---- deadlines ---- */
@@ -154,14 +188,14 @@ static void segment_scatter(struct table *table, struct table_segment *from, str
         if (i + 1 < count)
             chain_prefetch(&from->buckets[i + 1]);
         uint32_t bound = from->deadlines ? from->deadlines[i] : TABLE_DEADLINE_NONE;
-        for (const struct table_bucket *bucket = &from->buckets[i]; bucket; bucket = bucket_next(bucket)) {
+        for (const struct table_bucket *bucket = &from->buckets[i]; bucket;
+             bucket = table_bucket_next(bucket)) {
             for (unsigned used = bucket_item_mask(bucket); used; used &= used - 1) {
                 void *item = bucket->slots[__builtin_ctz(used)];
                 uint64_t hash = table->type->hash(item);
                 struct table_segment *to = low == high || !((hash << from->depth) >> 63) ? low : high;
                 size_t index = table_bucket_index(to, hash);
-                bucket_add(table, &to->buckets[index], (uint8_t)hash, item);
-                to->count++;
+                segment_add(table, to, index, (uint8_t)hash, item);
                 segment_note_deadline(table, to, index, bound);
             }
         }
@@ -348,8 +382,7 @@ void table_insert(struct table *table, uint64_t hash, void *item)
         table_grow(table, hash, segment);
         segment = table_segment_of(table, hash);
     }
-    bucket_add(table, &segment->buckets[table_bucket_index(segment, hash)], (uint8_t)hash, item);
-    segment->count++;
+    segment_add(table, segment, table_bucket_index(segment, hash), (uint8_t)hash, item);
     table->count++;
 }
 
@@ -358,7 +391,7 @@ void table_remove(struct table *table, uint64_t hash, void **slot)
     struct table_segment *segment = table_segment_of(table, hash);
     struct table_bucket *first = &segment->buckets[table_bucket_index(segment, hash)];
     struct table_bucket *holder = NULL, *last = first, *before_last = NULL;
-    for (struct table_bucket *bucket = first; bucket; bucket = bucket_next(bucket)) {
+    for (struct table_bucket *bucket = first; bucket; bucket = table_bucket_next(bucket)) {
         if (slot >= bucket->slots && slot < bucket->slots + TABLE_BUCKET_SLOTS)
             holder = bucket;
         if (bucket != last)
@@ -375,7 +408,7 @@ void table_remove(struct table *table, uint64_t hash, void **slot)
     last->state &= (uint8_t) ~(1u << moved);
     if (before_last && bucket_item_mask(last) == 0) {
         before_last->state = 0x3f;
-        table_give(table, last, sizeof(*last));
+        chained_give(segment, last);
     }
     segment->count--;
     table->count--;
@@ -472,7 +505,7 @@ void *table_random(const struct table *table, struct random_state *random)
         const struct table_segment *segment = table_segment_of(table, hash);
         const struct table_bucket *bucket = &segment->buckets[table_bucket_index(segment, hash)];
         unsigned count = 0;
-        for (const struct table_bucket *b = bucket; b; b = bucket_next(b))
+        for (const struct table_bucket *b = bucket; b; b = table_bucket_next(b))
             count += (unsigned)__builtin_popcount(bucket_item_mask(b));
         /* A bucket of a shallow segment is hit more often in proportion to its width: accept it less often.
          */
@@ -482,7 +515,7 @@ void *table_random(const struct table *table, struct random_state *random)
         if (ticket >= limit)
             continue;
         unsigned pick = count > RANDOM_CHAIN_MAX ? (unsigned)random_below(random, count) : (unsigned)ticket;
-        for (const struct table_bucket *b = bucket; b; b = bucket_next(b))
+        for (const struct table_bucket *b = bucket; b; b = table_bucket_next(b))
             for (unsigned used = bucket_item_mask(b); used; used &= used - 1)
                 if (pick-- == 0)
                     return b->slots[__builtin_ctz(used)];

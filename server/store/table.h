@@ -14,7 +14,8 @@
  * Extendible hashing (Fagin, Nievergelt, Pippenger, Strong, 1979): the top bits of a 64-bit hash choose a
  * segment in the directory, the next bits a bucket in the segment, so that bucket order is hash order. A
  * bucket is one cache line: 7 one-byte fingerprints (the hash's lowest byte), a state byte and 7 item
- * pointers; a bucket that runs over keeps 6 and chains to another of the same shape. A segment that is full
+ * pointers; a bucket that runs over keeps 6 and chains to
+ * another of the same shape in the segment's overflow pages. A segment that is full
  * splits alone; a small table is one segment that starts with one bucket. Nothing but the directory is ever
  * larger than TABLE_SEGMENT_BUCKETS cache lines, and an insert rehashes at most one segment.
  *
@@ -52,8 +53,11 @@ enum { TABLE_CHAINED = 0x80, TABLE_CHAIN_SLOT = TABLE_BUCKET_SLOTS - 1 };
 
 struct table_segment {
     struct table_bucket *buckets; /* 2^bucket_bits */
-    uint32_t *deadlines;          /* lower bound for each bucket; NULL when no item has a deadline */
-    uint32_t earliest_deadline;   /* lower bound of all of them */
+    struct table_bucket **pages;  /* of chained buckets: all of one size, so that splits leave no odd holes */
+    struct table_bucket *free;    /* unused ones of them, linked by slot 0 */
+    uint32_t page_count;
+    uint32_t *deadlines;        /* lower bound for each bucket; NULL when no item has a deadline */
+    uint32_t earliest_deadline; /* lower bound of all of them */
     uint32_t count;
     uint8_t depth;
     uint8_t bucket_bits; /* below TABLE_SEGMENT_BITS only in a table of one segment */
@@ -97,6 +101,12 @@ static inline size_t table_bucket_index(const struct table_segment *segment, uin
     return segment->bucket_bits ? (hash << segment->depth) >> (64 - segment->bucket_bits) : 0;
 }
 
+/* Returns the next bucket of a chain, or NULL. */
+static inline struct table_bucket *table_bucket_next(const struct table_bucket *bucket)
+{
+    return bucket->state & TABLE_CHAINED ? bucket->slots[TABLE_CHAIN_SLOT] : NULL;
+}
+
 /* Bit i is set when slot i holds an item with this hash's fingerprint. */
 static inline unsigned table_bucket_matches(const struct table_bucket *bucket, uint64_t hash)
 {
@@ -120,16 +130,15 @@ static inline void **table_find(const struct table *table, uint64_t hash,
         return NULL;
     struct table_segment *segment = table_segment_of(table, hash);
     struct table_bucket *bucket = &segment->buckets[table_bucket_index(segment, hash)];
-    for (;;) {
+    while (bucket) {
         for (unsigned matches = table_bucket_matches(bucket, hash); matches; matches &= matches - 1) {
             void **slot = &bucket->slots[__builtin_ctz(matches)];
             if (equals(*slot, key))
                 return slot;
         }
-        if (!(bucket->state & TABLE_CHAINED))
-            return NULL;
-        bucket = bucket->slots[TABLE_CHAIN_SLOT];
+        bucket = table_bucket_next(bucket);
     }
+    return NULL;
 }
 
 /* Starts fetching the bucket of a hash into the cache. */
@@ -148,14 +157,13 @@ static inline const void *table_candidate(const struct table *table, uint64_t ha
         return NULL;
     const struct table_segment *segment = table_segment_of(table, hash);
     const struct table_bucket *bucket = &segment->buckets[table_bucket_index(segment, hash)];
-    for (;;) {
+    while (bucket) {
         unsigned matches = table_bucket_matches(bucket, hash);
         if (matches)
             return bucket->slots[__builtin_ctz(matches)];
-        if (!(bucket->state & TABLE_CHAINED))
-            return NULL;
-        bucket = bucket->slots[TABLE_CHAIN_SLOT];
+        bucket = table_bucket_next(bucket);
     }
+    return NULL;
 }
 
 /* Visits every item of the bucket at *position and moves *position to the next bucket. Returns false when
