@@ -54,6 +54,8 @@ struct session_transport {
     void (*send)(void *connection, const char *data, size_t length);
     /* Lifts the limits for clients that have not authenticated, or sets them. */
     void (*set_trusted)(void *connection, bool trusted);
+    /* Lets the requests run that waited while the session was blocked. */
+    void (*resume)(void *connection);
 };
 
 struct session {

@@ -497,6 +497,12 @@ static uint64_t connection_memory_bytes(const struct connection *connection)
     return bytes;
 }
 
+void connection_describe_kind(const struct connection *connection, struct connection_facts *facts)
+{
+    facts->is_unix = connection->flags & CONNECTION_UNIX;
+    facts->is_loopback = connection->flags & CONNECTION_LOOPBACK;
+}
+
 void connection_describe(const struct connection *connection, struct connection_facts *facts)
 {
     *facts = (struct connection_facts){.fd = connection->fd,

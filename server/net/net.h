@@ -81,6 +81,8 @@ struct connection_facts {
 };
 
 void connection_describe(const struct connection *connection, struct connection_facts *facts);
+/* As above, is_unix and is_loopback only: no system call. */
+void connection_describe_kind(const struct connection *connection, struct connection_facts *facts);
 /* Closes at the end of the turn; flush: replies written so far are sent first. */
 void connection_close(struct connection *connection, bool flush);
 /* Sends bytes outside a reply, in order. Copies. */

@@ -1,0 +1,114 @@
+/* The process and its surroundings. See process.h. Main thread only. */
+#include "process.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { PROCESS_RESERVED_FILES = 32 };
+
+void process_raise_file_limit(int64_t *max_clients)
+{
+    rlim_t wanted = (rlim_t)*max_clients + PROCESS_RESERVED_FILES;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    struct rlimit raised = {wanted, limit.rlim_max > wanted ? limit.rlim_max : wanted};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+        return;
+    raised = (struct rlimit){limit.rlim_max, limit.rlim_max}; /* not root: up to the hard limit */
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+        limit.rlim_cur = limit.rlim_max;
+    if (limit.rlim_cur >= wanted)
+        return;
+    int64_t possible =
+        limit.rlim_cur > PROCESS_RESERVED_FILES ? (int64_t)limit.rlim_cur - PROCESS_RESERVED_FILES : 1;
+    log_warning("You requested maxclients of %lld requiring at least %llu max file descriptors. Current "
+                "maximum open files "
+                "is %llu. maxclients has been reduced to %lld to compensate for low ulimit.",
+                (long long)*max_clients, (unsigned long long)wanted, (unsigned long long)limit.rlim_cur,
+                (long long)possible);
+    *max_clients = possible;
+}
+
+int process_daemonize(void)
+{
+    pid_t child = fork();
+    if (child < 0)
+        return -errno;
+    if (child > 0)
+        _exit(0);
+    setsid();
+    int null = open("/dev/null", O_RDWR);
+    if (null < 0)
+        return -errno;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        dup2(null, fd);
+    if (null > STDERR_FILENO)
+        close(null);
+    return 0;
+}
+
+void process_write_pid_file(const char *path)
+{
+    FILE *file = fopen(path, "we");
+    if (file == NULL || fprintf(file, "%d\n", (int)getpid()) < 0)
+        log_warning("Failed to write PID file %s: %s", path, strerror(errno));
+    if (file)
+        fclose(file);
+}
+
+void process_notify_ready(const char *supervised)
+{
+    if (strcmp(supervised, "systemd") == 0)
+        sd_notify(0, "STATUS=Ready to accept connections\nREADY=1");
+    else if (strcmp(supervised, "upstart") == 0)
+        raise(SIGSTOP);
+}
+
+void process_notify_stopping(const char *supervised)
+{
+    if (strcmp(supervised, "systemd") == 0)
+        sd_notify(0, "STOPPING=1");
+}
+
+void process_disable_huge_pages(void)
+{
+    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+}
+
+/* The arguments and the environment lie one behind the other: with the environment moved away, all that room
+ * can hold the title. */
+void process_set_title(int argc, char **argv, const char *title)
+{
+    char *end = argv[argc - 1] + strlen(argv[argc - 1]) + 1;
+    char **moved = environ;
+    size_t count = 0;
+    while (moved[count])
+        count++;
+    char **copy = calloc(count + 1, sizeof(char *));
+    if (copy == NULL)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        if (environ[i] == end)
+            end += strlen(environ[i]) + 1;
+        copy[i] = strdup(environ[i]);
+        if (copy[i] == NULL)
+            return;
+    }
+    environ = copy;
+    size_t room = (size_t)(end - argv[0]);
+    memset(argv[0], 0, room);
+    snprintf(argv[0], room, "%s", title);
+}

@@ -1,0 +1,87 @@
+#ifndef SPINDLE_SERVER_H
+#define SPINDLE_SERVER_H
+
+#include "commands/commands.h"
+#include "config.h"
+#include "net/net.h"
+#include "persist/snapshot.h"
+#include "store/keyspace.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+/*
+ * The composition root: owns the subsystems, connects them, starts and stops them in order. Nothing below it
+ * knows it; they reach it through the tables of functions that it installs. Main thread only.
+ */
+
+enum { SERVER_LISTENERS_MAX = 17, SERVER_RUN_ID_BYTES = 41 };
+
+/* Counters at the last sample, for rates. */
+struct server_sample {
+    int64_t time_us;
+    uint64_t commands, input_bytes, output_bytes;
+};
+
+struct server {
+    uv_loop_t loop;
+    struct config config;
+    struct keyspace keyspace;
+    struct commands commands;
+    struct snapshot snapshot;
+    struct services services;
+    struct worker *worker;
+    struct listener *listeners[SERVER_LISTENERS_MAX];
+    int listener_count;
+    uv_timer_t cron;
+    uv_idle_t background; /* active while keys are due or memory is to be freed in slices */
+    uv_signal_t signals[4];
+    struct server_sample sample;
+    int64_t start_s;
+    int64_t last_second_s; /* when the jobs of each second ran */
+    bool save_scheduled;
+    bool stopping;
+    int exit_status;
+    uint64_t startup_memory_bytes, peak_memory_bytes;
+    char executable[PATH_MAX];
+    char run_id[SERVER_RUN_ID_BYTES];
+    const char *supervised;
+};
+
+/* Takes over a loaded configuration. Returns 0 or -errno (logged). */
+int server_start(struct server *server, const char *program);
+
+/* Runs until the server is told to stop; returns the exit status. */
+int server_run(struct server *server);
+
+/* Frees everything; after server_run, or after server_start failed. */
+void server_free(struct server *server);
+
+/* ---- server_services.c: what commands ask of the server ---- */
+
+void server_install_services(struct server *server);
+int server_shutdown(struct server *server, unsigned shutdown_flags);
+int server_save(struct server *server);
+int server_save_in_background(struct server *server);
+
+/* ---- server_apply.c: what the configuration changes while running ---- */
+
+void server_install_hooks(struct server *server);
+/* Takes over all settings; listeners apart. */
+void server_apply_settings(struct server *server);
+int server_open_listeners(struct server *server);
+void server_close_listeners(struct server *server);
+void server_configure_log(const struct server *server);
+
+/* ---- server_cron.c: what happens at regular times ---- */
+
+void server_start_cron(struct server *server);
+void server_set_cron_rate(struct server *server);
+/* Goes on with work in slices when there is some. */
+void server_wake_background(struct server *server);
+/* Reacts to the end of a snapshot child. */
+void server_poll_snapshot(struct server *server);
+
+#endif

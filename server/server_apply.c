@@ -1,0 +1,152 @@
+/* What the configuration means to the subsystems: at start, and when CONFIG SET changes it. Main thread only.
+ */
+#include "server.h"
+
+#include "base/log.h"
+#include "process.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+void server_configure_log(const struct server *server)
+{
+    const struct process_settings *process = &server->config.process;
+    const struct log_options options = {.level = (enum log_level)process->log_level,
+                                        .file_path = process->log_file,
+                                        .syslog_enabled = process->syslog_enabled,
+                                        .syslog_ident = process->syslog_ident,
+                                        .syslog_facility = process->syslog_facility};
+    int error = log_configure(&options);
+    if (error)
+        log_warning("Can't open the log file %s: %s", process->log_file, strerror(-error));
+}
+
+void server_apply_settings(struct server *server)
+{
+    const struct config *config = &server->config;
+    server->commands.settings = config->commands;
+    server->commands.settings.save_points_set = config->persist.save_point_count > 0;
+    commands_update_settings(&server->commands);
+    server->keyspace.settings = config->store;
+    slowlog_trim(&server->commands.slowlog, config->commands.slowlog_max_len);
+    const struct net_limits limits = {.bulk_max_bytes = config->commands.proto_max_bulk_len,
+                                      .query_max_bytes = config->net.query_max_bytes,
+                                      .keepalive_s = config->net.tcp_keepalive_s};
+    worker_set_limits(server->worker, &limits);
+}
+
+/* ---- listeners ---- */
+
+void server_close_listeners(struct server *server)
+{
+    for (int i = 0; i < server->listener_count; i++)
+        listener_close(server->listeners[i]);
+    server->listener_count = 0;
+}
+
+/* An address that starts with '-' may be missing: its protocol is not there, or the interface is down. */
+static bool address_may_fail(const char *address, int error)
+{
+    return address[0] == '-' &&
+           (error == -EADDRNOTAVAIL || error == -EAFNOSUPPORT || error == -EPROTONOSUPPORT ||
+            error == -ESOCKTNOSUPPORT || error == -EPFNOSUPPORT || error == -ENOPROTOOPT);
+}
+
+static int server_open_tcp(struct server *server)
+{
+    const struct net_settings *net = &server->config.net;
+    for (size_t i = 0; i < net->bind_count && net->port != 0; i++) {
+        if (server->listener_count == SERVER_LISTENERS_MAX - 1)
+            return -E2BIG;
+        const char *address = net->bind[i];
+        const char *host = address[0] == '-' ? address + 1 : address;
+        int error = listener_open_tcp(server->worker, host, net->port, net->tcp_backlog,
+                                      &server->listeners[server->listener_count]);
+        if (error == 0) {
+            server->listener_count++;
+            continue;
+        }
+        log_warning("Could not create server TCP listening socket %s:%d: %s", host, net->port,
+                    strerror(-error));
+        if (!address_may_fail(address, error))
+            return error;
+    }
+    return 0;
+}
+
+static int server_open_unix(struct server *server)
+{
+    const struct net_settings *net = &server->config.net;
+    if (net->unix_socket == NULL || net->unix_socket[0] == '\0')
+        return 0;
+    int error = listener_open_unix(server->worker, net->unix_socket, (unsigned)net->unix_socket_mode,
+                                   net->tcp_backlog, &server->listeners[server->listener_count]);
+    if (error) {
+        log_warning("Failed opening Unix socket %s: %s", net->unix_socket, strerror(-error));
+        return error;
+    }
+    server->listener_count++;
+    return 0;
+}
+
+int server_open_listeners(struct server *server)
+{
+    int error = server_open_tcp(server);
+    if (error == 0)
+        error = server_open_unix(server);
+    if (error == 0 && server->listener_count == 0) {
+        log_warning("Configured to not listen anywhere, exiting.");
+        error = -EINVAL;
+    }
+    if (error)
+        server_close_listeners(server);
+    return error;
+}
+
+/* Moves to other addresses. The old listeners close first, as both may share a port; when the new ones cannot
+ * be opened the caller restores the old settings and comes again. */
+static int server_rebind(struct server *server, char *error_text, size_t error_size)
+{
+    server_close_listeners(server);
+    int error = server_open_listeners(server);
+    if (error)
+        snprintf(error_text, error_size, "Failed to bind to specified addresses.");
+    return error;
+}
+
+static int server_on_apply(void *context, const char *option_name, char *error, size_t error_size)
+{
+    struct server *server = context;
+    server_apply_settings(server);
+    if (strcmp(option_name, "bind") == 0)
+        return server_rebind(server, error, error_size);
+    if (strcmp(option_name, "port") == 0) {
+        int result = server_rebind(server, error, error_size);
+        if (result)
+            snprintf(error, error_size, "Unable to listen on this port. Check server logs.");
+        return result;
+    }
+    if (strcmp(option_name, "loglevel") == 0)
+        log_set_level((enum log_level)server->config.process.log_level);
+    if (strcmp(option_name, "hz") == 0)
+        server_set_cron_rate(server);
+    if (strcmp(option_name, "maxclients") == 0) {
+        int64_t wanted = server->config.commands.max_clients, possible = wanted;
+        process_raise_file_limit(&possible);
+        if (possible < wanted) {
+            snprintf(
+                error, error_size,
+                "The operating system is not able to handle the specified number of clients, try with %lld",
+                (long long)possible);
+            return -EMFILE;
+        }
+    }
+    return 0;
+}
+
+void server_install_hooks(struct server *server)
+{
+    const struct config_hooks hooks = {.server = server, .apply = server_on_apply};
+    config_set_hooks(&server->config, &hooks);
+}

@@ -1,0 +1,172 @@
+/*
+ * Regular work: the sweep of expired keys, save points, idle clients, rates; and work in slices between
+ * batches. Main thread only.
+ */
+#include "server.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+    /* Longest that a slice of background work keeps clients waiting. */
+    SLICE_US = 500,
+    /* Keys looked at, and steps of freeing, between two looks at the clock. */
+    SWEEP_STEP_KEYS = 256,
+    SAMPLE_INTERVAL_US = 100000,
+};
+
+/* ---- work in slices ---- */
+
+/* Returns true when keys that are due remain. */
+static bool server_sweep_slice(struct server *server)
+{
+    int64_t start_us = clock_monotonic_us(), spent_us;
+    bool more;
+    do {
+        more = keyspace_sweep(&server->keyspace, SWEEP_STEP_KEYS);
+        spent_us = clock_monotonic_us() - start_us;
+    } while (more && spent_us < SLICE_US);
+    server->keyspace.stats.expire_sweep_us += (uint64_t)spent_us;
+    server->keyspace.stats.expired_time_cap_reached += more;
+    return more;
+}
+
+static bool server_reclaim_slice(struct server *server)
+{
+    int64_t start_us = clock_monotonic_us();
+    while (reclaim_step(&server->keyspace.reclaim)) {
+        if (clock_monotonic_us() - start_us >= SLICE_US)
+            return true;
+    }
+    return false;
+}
+
+static void on_background(uv_idle_t *idle)
+{
+    struct server *server = idle->data;
+    keyspace_set_time(&server->keyspace, clock_wall_ms());
+    bool more = server_sweep_slice(server);
+    more |= server_reclaim_slice(server);
+    if (!more)
+        uv_idle_stop(idle);
+}
+
+void server_wake_background(struct server *server)
+{
+    uv_idle_start(&server->background, on_background);
+}
+
+/* ---- snapshots ---- */
+
+void server_poll_snapshot(struct server *server)
+{
+    switch (snapshot_poll(&server->snapshot)) {
+    case SNAPSHOT_FINISHED:
+        server->commands.last_save_failed = false;
+        break;
+    case SNAPSHOT_FAILED:
+        server->commands.last_save_failed = true;
+        break;
+    default:
+        break;
+    }
+}
+
+static void server_save_when_due(struct server *server)
+{
+    if (snapshot_is_running(&server->snapshot) || server->snapshot.loading)
+        return;
+    const struct persist_settings *persist = &server->config.persist;
+    const struct save_point *due =
+        snapshot_due(&server->snapshot, persist->save_points, persist->save_point_count);
+    if (due)
+        log_notice("%lld changes in %lld seconds. Saving...", (long long)due->changes,
+                   (long long)due->seconds);
+    else if (!server->save_scheduled)
+        return;
+    if (server_save_in_background(server) == 0)
+        server->save_scheduled = false;
+}
+
+/* ---- clients ---- */
+
+static void server_close_idle_clients(struct server *server)
+{
+    int64_t timeout_ms = (int64_t)server->config.net.timeout_s * 1000;
+    if (timeout_ms <= 0)
+        return;
+    struct links *sessions = &server->commands.sessions.sessions;
+    for (struct links *at = sessions->next; at != sessions; at = at->next) {
+        struct session *session = links_container(at, struct session, links);
+        if (session->flags & SESSION_BLOCKED || server->keyspace.now_ms - session->active_ms <= timeout_ms)
+            continue;
+        log_verbose("Closing idle client");
+        session->transport->close(session->connection, false);
+    }
+}
+
+/* ---- the timer ---- */
+
+static void server_sample_rates(struct server *server)
+{
+    struct server_sample *last = &server->sample;
+    int64_t now_us = clock_monotonic_us(), elapsed_us = now_us - last->time_us;
+    if (elapsed_us < SAMPLE_INTERVAL_US)
+        return;
+    const struct net_stats *net = worker_stats(server->worker);
+    struct command_stats_total *totals = &server->commands.totals;
+    struct server_sample now = {now_us, totals->commands_processed, net->input_bytes, net->output_bytes};
+    if (last->time_us && now.commands >= last->commands && now.input_bytes >= last->input_bytes) {
+        totals->operations_per_second = (now.commands - last->commands) * 1000000 / (uint64_t)elapsed_us;
+        totals->input_bytes_per_second =
+            (now.input_bytes - last->input_bytes) * 1000000 / (uint64_t)elapsed_us;
+        totals->output_bytes_per_second =
+            (now.output_bytes - last->output_bytes) * 1000000 / (uint64_t)elapsed_us;
+    }
+    *last = now;
+}
+
+static void server_each_second(struct server *server)
+{
+    server_close_idle_clients(server);
+    uint64_t used_bytes = mem_used_bytes();
+    if (used_bytes > server->peak_memory_bytes)
+        server->peak_memory_bytes = used_bytes;
+}
+
+static void on_cron(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    int64_t now_ms = clock_wall_ms();
+    keyspace_set_time(&server->keyspace, now_ms);
+    server_sample_rates(server);
+    if (!server->snapshot.loading && server_sweep_slice(server))
+        server_wake_background(server);
+    if (snapshot_is_running(&server->snapshot))
+        server_poll_snapshot(server);
+    server_save_when_due(server);
+    if (now_ms / 1000 != server->last_second_s) {
+        server->last_second_s = now_ms / 1000;
+        server_each_second(server);
+    }
+}
+
+void server_set_cron_rate(struct server *server)
+{
+    int64_t hz = server->commands.settings.hz;
+    uint64_t interval_ms = hz > 0 ? (uint64_t)(1000 / hz) : 100;
+    uv_timer_start(&server->cron, on_cron, interval_ms, interval_ms ? interval_ms : 1);
+}
+
+void server_start_cron(struct server *server)
+{
+    uv_timer_init(&server->loop, &server->cron);
+    server->cron.data = server;
+    uv_idle_init(&server->loop, &server->background);
+    server->background.data = server;
+    server_set_cron_rate(server);
+}
