@@ -27,11 +27,30 @@ static inline char *write_line_end(char *to)
 static inline char *write_header(char *to, char type, uint64_t number)
 {
     *to++ = type;
-    if (number < 10)
+    if (number < 10) {
         *to++ = (char)('0' + number);
-    else
+    } else if (number < 100) {
+        *to++ = (char)('0' + number / 10);
+        *to++ = (char)('0' + number % 10);
+    } else {
         to += number_format_uint64(to, number);
+    }
     return write_line_end(to);
+}
+
+/* Values of 16 to 32 bytes are the most frequent ones: two copies of constant size, which overlap, spare them
+ * a call. */
+static inline char *write_bytes(char *to, const void *data, size_t length)
+{
+    if (length >= 16 && length <= 32) {
+        char last[16];
+        memcpy(last, (const char *)data + length - 16, 16);
+        memcpy(to, data, 16);
+        memcpy(to + length - 16, last, 16);
+    } else if (length > 0) {
+        memcpy(to, data, length);
+    }
+    return to + length;
 }
 
 static inline void advance(struct reply *reply, const char *end)
@@ -115,9 +134,7 @@ void reply_bulk(struct reply *reply, const void *data, size_t length)
 {
     char *to = buffer_reserve(&reply->buffer, HEADER_MAX_BYTES + length + 2);
     to = write_header(to, '$', length);
-    if (length > 0)
-        memcpy(to, data, length);
-    advance(reply, write_line_end(to + length));
+    advance(reply, write_line_end(write_bytes(to, data, length)));
 }
 
 void reply_slice(struct reply *reply, struct slice slice)
@@ -215,10 +232,8 @@ void reply_verbatim(struct reply *reply, const char *format, const void *data, s
     to = write_header(to, '=', whole);
     memcpy(to, format, 3);
     to[3] = ':';
-    to += VERBATIM_FORMAT_BYTES;
-    if (length > 0)
-        memcpy(to, data, length);
-    advance(reply, write_line_end(to + length));
+    to = write_bytes(to + VERBATIM_FORMAT_BYTES, data, length);
+    advance(reply, write_line_end(to));
 }
 
 void reply_array(struct reply *reply, size_t count)
