@@ -40,8 +40,8 @@ static int load_record(struct rdb_loading *loading, struct rdb_record *record, s
     struct key key = {record->key, record->key_hash};
     if (!loading->options->replace && keyspace_find(loading->db, &key, LOOKUP_QUIET)) {
         char text[RDB_KEY_TEXT_BYTES];
-        return rdb_fault(error, record->offset, "key %s is there twice in database %d",
-                         rdb_key_text(record->key, text), loading->db->id);
+        return rdb_fault(error, record->offset, "key \"%s\" is there twice in database %d",
+                         rdb_printable_text(record->key, text), loading->db->id);
     }
     struct entry *entry =
         rdb_store_string(loading->db, &key, &record->string, has_expiry ? record->expiry_ms : EXPIRY_NONE);

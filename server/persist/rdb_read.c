@@ -24,14 +24,14 @@ int rdb_fault(struct rdb_error *error, uint64_t offset, const char *format, ...)
     return -EBADMSG;
 }
 
-const char *rdb_key_text(struct slice key, char text[static RDB_KEY_TEXT_BYTES])
+const char *rdb_printable_text(struct slice bytes, char text[static RDB_KEY_TEXT_BYTES])
 {
+    enum { WORST_BYTES = sizeof("\\x00...") };
     size_t used = 0;
-    text[used++] = '"';
-    for (size_t i = 0; i < key.length; i++) {
-        unsigned char byte = (unsigned char)key.data[i];
-        if (used + sizeof("\\x00\"...") > RDB_KEY_TEXT_BYTES) {
-            memcpy(text + used, "\"...", sizeof("\"..."));
+    for (size_t i = 0; i < bytes.length; i++) {
+        unsigned char byte = (unsigned char)bytes.data[i];
+        if (used + WORST_BYTES > RDB_KEY_TEXT_BYTES) {
+            memcpy(text + used, "...", sizeof("..."));
             return text;
         }
         if (byte == '"' || byte == '\\') {
@@ -40,10 +40,9 @@ const char *rdb_key_text(struct slice key, char text[static RDB_KEY_TEXT_BYTES])
         } else if (byte >= ' ' && byte <= '~') {
             text[used++] = (char)byte;
         } else {
-            used += (size_t)sprintf(text + used, "\\x%02x", byte);
+            used += (size_t)snprintf(text + used, RDB_KEY_TEXT_BYTES - used, "\\x%02x", byte);
         }
     }
-    text[used++] = '"';
     text[used] = 0;
     return text;
 }
@@ -410,6 +409,7 @@ int rdb_read(struct source *source, const struct rdb_read_options *options, cons
     *summary = (struct rdb_summary){.version = 0};
     int result = read_file(&reader, summary);
     reader_abandon(&reader);
+    summary->complete = result == 0;
     summary->end_offset = source_offset(source);
     return result;
 }

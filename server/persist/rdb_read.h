@@ -77,7 +77,8 @@ struct rdb_summary {
     bool valkey;
     bool has_checksum; /* false: older than checksums, or written without */
     uint64_t checksum;
-    uint64_t end_offset; /* behind the last byte that belongs to the dump */
+    uint64_t end_offset; /* behind the last byte that was read: of the dump, when it is complete */
+    bool complete;       /* read to its end without a fault */
 };
 
 /* Returns 0; -EBADMSG with the error filled in; -EIO and other negative errnos, likewise; or what a visitor
@@ -92,9 +93,9 @@ int rdb_read_value(struct source *source, const struct rdb_visitor *visitor, str
 int rdb_fault(struct rdb_error *error, uint64_t offset, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Key as printable text, cut to what fits; for messages. Returns text. */
+/* Bytes as printable ASCII, cut to what fits; for messages. Returns text. */
 enum { RDB_KEY_TEXT_BYTES = 80 };
-const char *rdb_key_text(struct slice key, char text[static RDB_KEY_TEXT_BYTES]);
+const char *rdb_printable_text(struct slice bytes, char text[static RDB_KEY_TEXT_BYTES]);
 
 /* Name of a value type for people: "hash (listpack)". */
 const char *rdb_type_name(unsigned type);

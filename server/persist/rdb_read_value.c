@@ -306,8 +306,8 @@ int rdb_read_body(struct rdb_reader *reader)
     default: {
         char text[RDB_KEY_TEXT_BYTES];
         return rdb_fault(reader->error, record->offset,
-                         "key %s holds a value of type %d (%s), which is not supported",
-                         rdb_key_text(record->key, text), record->type, rdb_type_name(record->type));
+                         "key \"%s\" holds a value of type %d (%s), which is not supported",
+                         rdb_printable_text(record->key, text), record->type, rdb_type_name(record->type));
     }
     }
 }
