@@ -187,8 +187,12 @@ void reply_bulk_reference(struct reply *reply, const char *data, size_t length, 
 
 void reply_bulk_integer(struct reply *reply, int64_t value)
 {
-    char text[NUMBER_INTEGER_TEXT_MAX];
-    reply_bulk(reply, text, number_format_int64(text, value));
+    char text[NUMBER_INTEGER_TEXT_MAX] = "";
+    size_t length = number_format_int64(text, value);
+    char *to = buffer_reserve(&reply->buffer, HEADER_MAX_BYTES + sizeof text + 2);
+    to = write_header(to, '$', length);
+    memcpy(to, text, sizeof text);
+    advance(reply, write_line_end(to + length));
 }
 
 void reply_null_array(struct reply *reply)
@@ -227,13 +231,11 @@ void reply_verbatim(struct reply *reply, const char *format, const void *data, s
         reply_bulk(reply, data, length);
         return;
     }
-    size_t whole = VERBATIM_FORMAT_BYTES + length;
-    char *to = buffer_reserve(&reply->buffer, HEADER_MAX_BYTES + whole + 2);
-    to = write_header(to, '=', whole);
-    memcpy(to, format, 3);
-    to[3] = ':';
-    to = write_bytes(to + VERBATIM_FORMAT_BYTES, data, length);
-    advance(reply, write_line_end(to));
+    append_header(reply, '=', VERBATIM_FORMAT_BYTES + length);
+    buffer_append(&reply->buffer, format, VERBATIM_FORMAT_BYTES - 1);
+    reply_literal(reply, ":", 1);
+    buffer_append(&reply->buffer, data, length);
+    reply_literal(reply, "\r\n", 2);
 }
 
 void reply_array(struct reply *reply, size_t count)
