@@ -36,6 +36,10 @@ static int restore_record(void *context, struct rdb_record *records, size_t coun
     (void)count;
     (void)error;
     const struct rdb_restoring *restoring = context;
+    if (restoring->expiry_ms >= 0 && restoring->expiry_ms <= restoring->db->keyspace->now_ms) {
+        keyspace_delete(restoring->db, restoring->key, "del");
+        return 0;
+    }
     struct entry *entry =
         rdb_store_string(restoring->db, restoring->key, &records[0].string, restoring->expiry_ms);
     if (restoring->idle_s >= 0)

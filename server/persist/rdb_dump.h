@@ -16,8 +16,9 @@
 void rdb_dump_entry(const struct entry *entry, bool compression, struct buffer *out);
 
 /* Checks a payload and stores its value under the key, replacing what is there, and reports "restore". Expiry
- * as keyspace.h; idle_s and frequency are -1 when not given. Returns 0; -EINVAL when the version is unknown
- * or the checksum is wrong; -EBADMSG when the value is malformed or of a type that is not supported. */
+ * as keyspace.h; with a deadline that has passed the key is only removed ("del"). idle_s and frequency are -1
+ * when not given. Returns 0; -EINVAL when the version is unknown or the checksum is wrong; -EBADMSG when the
+ * value is malformed or of a type that is not supported. */
 int rdb_restore(struct database *db, const struct key *key, struct slice payload, int64_t expiry_ms,
                 int64_t idle_s, int64_t frequency);
 
