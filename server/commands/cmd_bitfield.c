@@ -118,6 +118,16 @@ static int64_t bitfield_interpret(const struct bitfield_operation *operation, ui
     return operation->is_signed ? (int64_t)(bits << unused) >> unused : (int64_t)(bits << unused >> unused);
 }
 
+/* The end of the range that a result outside it saturates to. Redis computes the distance from a value to
+ * maximum in 64 bits: SET of a negative number so far away that this wraps gives maximum, and clients see
+ * that. */
+static __int128 bitfield_saturate(const struct bitfield_operation *operation, __int128 exact,
+                                  __int128 minimum, __int128 maximum)
+{
+    bool wraps = operation->action == BITFIELD_SET && maximum - exact > INT64_MAX;
+    return exact < minimum && !wraps ? minimum : maximum;
+}
+
 /* Brings a result into the range of the field's type; returns false when the operation fails instead. */
 static bool bitfield_fit(const struct bitfield_operation *operation, __int128 exact, int64_t *result)
 {
@@ -128,7 +138,7 @@ static bool bitfield_fit(const struct bitfield_operation *operation, __int128 ex
         if (operation->overflow == OVERFLOW_FAIL)
             return false;
         if (operation->overflow == OVERFLOW_SAT)
-            exact = exact < minimum ? minimum : maximum;
+            exact = bitfield_saturate(operation, exact, minimum, maximum);
     }
     *result = bitfield_interpret(operation, (uint64_t)exact);
     return true;

@@ -105,13 +105,18 @@ void cmd_bitcount(struct call *call)
         call_reply_syntax_error(call);
         return;
     }
-    if (call->argc > 3 && (!call_int64(call, 2, &start, NULL) || !call_int64(call, 3, &end, NULL) ||
-                           !bitmap_unit(call, 4, &in_bits)))
+    if (call->argc > 3 && (!call_int64(call, 2, &start, NULL) || !call_int64(call, 3, &end, NULL)))
+        return;
+    if (string_range_is_backwards(start, end)) { /* before the unit is looked at */
+        reply_integer(call->reply, 0);
+        return;
+    }
+    if (!bitmap_unit(call, 4, &in_bits))
         return;
     char scratch[ENTRY_INTEGER_TEXT_BYTES];
     struct slice value = entry_string(entry, scratch);
     uint64_t count = 0;
-    if (!string_range_is_backwards(start, end) && bitmap_resolve(&start, &end, in_bits, value.length))
+    if (bitmap_resolve(&start, &end, in_bits, value.length))
         count = bits_count(value.data, (uint64_t)start, (uint64_t)end);
     reply_integer(call->reply, (int64_t)count);
 }

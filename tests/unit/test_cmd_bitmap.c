@@ -81,19 +81,33 @@ Test(cmd_bitmap, counts_bits)
     expect("SET i 123", "+OK|");
     make_list("l");
     static const char *const cases[][2] = {
-        {"s", ":26|"},           {"s 0 0", ":4|"},
-        {"s 1 1", ":6|"},        {"s 0 0 byte", ":4|"},
-        {"s 5 30 BIT", ":17|"},  {"s -2 -1", ":7|"},
-        {"s -1 -2", ":0|"},      {"s -100 -50", ":4|"},
-        {"s -50 -100", ":0|"},   {"s -100 2", ":16|"},
-        {"s 3 2", ":0|"},        {"s 100 200", ":0|"},
-        {"s -6 -6 BIT", ":1|"},  {"s 0 -1 BIT", ":26|"},
-        {"s 0", SYNTAX},         {"s 0 0 XX", SYNTAX},
-        {"s 0 0 BIT x", SYNTAX}, {"s a 0 XX", NOT_INT},
-        {"s 0 a XX", NOT_INT},   {"none 0", ":0|"},
-        {"none a b XX", ":0|"},  {"e", ":0|"},
-        {"e 0 -1", ":0|"},       {"i", ":10|"},
-        {"l 0", WRONGTYPE},      {"s -9223372036854775808 9223372036854775807 BIT", ":26|"},
+        {"s", ":26|"},
+        {"s 0 0", ":4|"},
+        {"s 1 1", ":6|"},
+        {"s 0 0 byte", ":4|"},
+        {"s 5 30 BIT", ":17|"},
+        {"s -2 -1", ":7|"},
+        {"s -1 -2", ":0|"},
+        {"s -100 -50", ":4|"},
+        {"s -50 -100", ":0|"},
+        {"s -100 2", ":16|"},
+        {"s 3 2", ":0|"},
+        {"s 100 200", ":0|"},
+        {"s -6 -6 BIT", ":1|"},
+        {"s 0 -1 BIT", ":26|"},
+        {"s 0", SYNTAX},
+        {"s 0 0 XX", SYNTAX},
+        {"s 0 0 BIT x", SYNTAX},
+        {"s a 0 XX", NOT_INT},
+        {"s 0 a XX", NOT_INT},
+        {"s -1 -2 XX", ":0|"},
+        {"none 0", ":0|"},
+        {"none a b XX", ":0|"},
+        {"e", ":0|"},
+        {"e 0 -1", ":0|"},
+        {"i", ":10|"},
+        {"l 0", WRONGTYPE},
+        {"s -9223372036854775808 9223372036854775807 BIT", ":26|"},
     };
     char line[128];
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -220,6 +234,10 @@ Test(cmd_bitmap, fields_overflow_as_told)
     expect("BITFIELD n OVERFLOW SAT SET u8 0 -1 GET u8 0", "*2|:1|:255|");
     expect("BITFIELD n OVERFLOW SAT SET i8 0 300 GET i8 0", "*2|:-1|:127|");
     expect("BITFIELD n OVERFLOW SAT INCRBY i8 0 -9223372036854775808", "*1|:-128|");
+    /* the farthest that saturates to the near end, and one more */
+    expect("BITFIELD n OVERFLOW SAT SET i8 0 -9223372036854775680 GET i8 0", "*2|:-128|:-128|");
+    expect("BITFIELD n OVERFLOW SAT SET i8 0 -9223372036854775681 GET i8 0", "*2|:-128|:127|");
+    expect("BITFIELD n SET i8 0 -128", "*1|:127|");
     expect("BITFIELD n SET i64 0 -9223372036854775808", "*1|:-9223372036854775808|");
     expect_change("BITFIELD n OVERFLOW SAT INCRBY i64 0 -1", "*1|:-9223372036854775808|", "", 0);
     expect("BITFIELD n INCRBY i64 0 -1", "*1|:9223372036854775807|");
