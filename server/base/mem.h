@@ -40,7 +40,10 @@ size_t mem_round(size_t size);
 /* Bytes handed out and not yet freed, rounded as mem_round does. */
 size_t mem_used_bytes(void);
 
-/* Returns cached empty slabs to the system. */
+/* Returns cached empty slabs, and all else that is free, to the system. */
 void mem_trim(void);
+
+/* Lets free memory age: call about once a second. */
+void mem_decay(void);
 
 #endif

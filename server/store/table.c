@@ -10,8 +10,10 @@ enum {
     SEGMENT_COUNT_MAX = TABLE_SEGMENT_BUCKETS * TABLE_BUCKET_MEAN_MAX,
     /* Two buddies merge when together they fill a quarter: far from the next split. */
     SEGMENT_MERGE_MAX = SEGMENT_COUNT_MAX / 4,
+    /* Mean items in a bucket below which a segment shrinks. */
+    SEGMENT_MEAN_MIN = 2,
     /* Past this depth only items with nearly equal hashes share a segment: it chains instead. */
-    DEPTH_MAX = 40,
+    DEPTH_MAX = 30,
     RANDOM_CHAIN_MAX = 32,
 };
 
@@ -30,25 +32,36 @@ static void table_give(struct table *table, void *block, size_t size)
     mem_free(block, size);
 }
 
-static size_t segment_bucket_count(const struct table_segment *segment)
+/* The next larger number of buckets: 1, 2, 3, 4, 6, 8, 12, 16, 24 ... */
+static size_t bucket_count_after(size_t count)
 {
-    return (size_t)1 << segment->bucket_bits;
+    if (count == 1)
+        return 2;
+    return (count & (count - 1)) == 0 ? count / 2 * 3 : count / 3 * 4;
 }
 
-static struct table_segment *segment_create(struct table *table, uint8_t depth, uint8_t bucket_bits)
+static size_t bucket_count_for(uint64_t items)
+{
+    size_t count = 1;
+    while (count < TABLE_SEGMENT_BUCKETS && count * TABLE_BUCKET_MEAN_START < items)
+        count = bucket_count_after(count);
+    return count;
+}
+
+static struct table_segment *segment_create(struct table *table, uint8_t depth, size_t bucket_count)
 {
     struct table_segment *segment = table_take(table, sizeof(*segment));
     segment->depth = depth;
-    segment->bucket_bits = bucket_bits;
+    segment->bucket_count = (uint16_t)bucket_count;
     segment->earliest_deadline = TABLE_DEADLINE_NONE;
-    segment->buckets = table_take(table, segment_bucket_count(segment) * sizeof(struct table_bucket));
+    segment->buckets = table_take(table, segment->bucket_count * sizeof(struct table_bucket));
     return segment;
 }
 
 /* Chained buckets come in pages of an eighth of the segment. */
 static size_t segment_page_buckets(const struct table_segment *segment)
 {
-    size_t count = segment_bucket_count(segment) / 8;
+    size_t count = segment->bucket_count / 8;
     return count ? count : 1;
 }
 
@@ -62,8 +75,8 @@ static void segment_free(struct table *table, struct table_segment *segment)
     for (uint32_t i = 0; i < segment->page_count; i++)
         table_give(table, segment->pages[i], segment_page_bytes(segment));
     table_give(table, segment->pages, segment->page_count * sizeof(*segment->pages));
-    table_give(table, segment->deadlines, segment_bucket_count(segment) * sizeof(uint32_t));
-    table_give(table, segment->buckets, segment_bucket_count(segment) * sizeof(struct table_bucket));
+    table_give(table, segment->deadlines, segment->bucket_count * sizeof(uint32_t));
+    table_give(table, segment->buckets, segment->bucket_count * sizeof(struct table_bucket));
     table_give(table, segment, sizeof(*segment));
 }
 
@@ -152,7 +165,7 @@ static void segment_note_deadline(struct table *table, struct table_segment *seg
     if (deadline == TABLE_DEADLINE_NONE)
         return;
     if (segment->deadlines == NULL) {
-        size_t bytes = segment_bucket_count(segment) * sizeof(uint32_t);
+        size_t bytes = segment->bucket_count * sizeof(uint32_t);
         segment->deadlines = table_take(table, bytes);
         memset(segment->deadlines, 0xff, bytes);
     }
@@ -183,7 +196,7 @@ void table_set_deadline(struct table *table, uint64_t position, uint32_t deadlin
 static void segment_scatter(struct table *table, struct table_segment *from, struct table_segment *low,
                             struct table_segment *high)
 {
-    size_t count = segment_bucket_count(from);
+    size_t count = from->bucket_count;
     for (size_t i = 0; i < count; i++) {
         if (i + 1 < count)
             chain_prefetch(&from->buckets[i + 1]);
@@ -242,13 +255,13 @@ static void directory_point(struct table *table, uint64_t hash, struct table_seg
         table->directory[first + i] = segment;
 }
 
-/* Rebuilds the only segment of a small table with another number of buckets. */
-static void table_resize_single(struct table *table, uint8_t bucket_bits)
+/* Rebuilds a segment with another number of buckets. */
+static void table_resize_segment(struct table *table, uint64_t hash, size_t bucket_count)
 {
-    struct table_segment *old = table->directory[0];
-    struct table_segment *segment = segment_create(table, 0, bucket_bits);
+    struct table_segment *old = table_segment_of(table, hash);
+    struct table_segment *segment = segment_create(table, old->depth, bucket_count);
     segment_scatter(table, old, segment, segment);
-    table->directory[0] = segment;
+    directory_point(table, hash, segment);
     segment_free(table, old);
 }
 
@@ -270,8 +283,9 @@ static void table_split(struct table *table, uint64_t hash)
     if (old->depth == table->depth)
         directory_double(table);
     uint8_t depth = old->depth + 1;
-    struct table_segment *low = segment_create(table, depth, TABLE_SEGMENT_BITS);
-    struct table_segment *high = segment_create(table, depth, TABLE_SEGMENT_BITS);
+    size_t bucket_count = bucket_count_for(old->count / 2);
+    struct table_segment *low = segment_create(table, depth, bucket_count);
+    struct table_segment *high = segment_create(table, depth, bucket_count);
     segment_scatter(table, old, low, high);
     uint64_t side = (uint64_t)1 << (64 - depth);
     directory_point(table, hash & ~side, low);
@@ -281,27 +295,27 @@ static void table_split(struct table *table, uint64_t hash)
     segment_free(table, old);
 }
 
-static void table_grow(struct table *table, uint64_t hash, struct table_segment *segment)
+static void table_grow(struct table *table, uint64_t hash, const struct table_segment *segment)
 {
-    if (segment->bucket_bits < TABLE_SEGMENT_BITS) {
-        uint8_t bits = segment->bucket_bits + 1;
-        table_resize_single(table, bits);
-        return;
-    }
-    table_split(table, hash);
+    if (segment->bucket_count < TABLE_SEGMENT_BUCKETS)
+        table_resize_segment(table, hash, bucket_count_after(segment->bucket_count));
+    else
+        table_split(table, hash);
 }
 
-static void table_merge(struct table *table, uint64_t hash)
+/* Joins a segment with its buddy. Returns false when they are too full, or the buddy was split further. */
+static bool table_merge(struct table *table, uint64_t hash)
 {
     struct table_segment *segment = table_segment_of(table, hash);
     uint8_t depth = segment->depth;
     if (depth == 0)
-        return;
+        return false;
     uint64_t side = (uint64_t)1 << (64 - depth);
     struct table_segment *buddy = table_segment_of(table, hash ^ side);
     if (buddy->depth != depth || segment->count + buddy->count > SEGMENT_MERGE_MAX)
-        return;
-    struct table_segment *merged = segment_create(table, depth - 1, TABLE_SEGMENT_BITS);
+        return false;
+    struct table_segment *merged =
+        segment_create(table, depth - 1, bucket_count_for(segment->count + buddy->count));
     segment_scatter(table, segment, merged, merged);
     segment_scatter(table, buddy, merged, merged);
     if (depth == table->depth)
@@ -311,6 +325,7 @@ static void table_merge(struct table *table, uint64_t hash)
     segment_free(table, buddy);
     if (table->depth > 0 && table->deepest_count == 0)
         directory_halve(table);
+    return true;
 }
 
 static void table_shrink(struct table *table, uint64_t hash)
@@ -319,14 +334,11 @@ static void table_shrink(struct table *table, uint64_t hash)
         table_clear(table);
         return;
     }
-    struct table_segment *segment = table_segment_of(table, hash);
-    if (segment->depth > 0) {
-        if (segment->count < SEGMENT_MERGE_MAX / 2)
-            table_merge(table, hash);
+    const struct table_segment *segment = table_segment_of(table, hash);
+    if (segment->count < SEGMENT_MERGE_MAX / 2 && table_merge(table, hash))
         return;
-    }
-    if (segment->bucket_bits > 0 && segment->count < segment_bucket_count(segment))
-        table_resize_single(table, segment->bucket_bits - 1);
+    if (segment->bucket_count > 1 && segment->count < segment->bucket_count * SEGMENT_MEAN_MIN)
+        table_resize_segment(table, hash, bucket_count_for(segment->count));
 }
 
 /* ---- public ---- */
@@ -351,10 +363,10 @@ void table_clear(struct table *table)
     table_init(table, table->type);
 }
 
-static void table_start(struct table *table, uint8_t bucket_bits)
+static void table_start(struct table *table)
 {
     table->directory = table_take(table, sizeof(*table->directory));
-    table->directory[0] = segment_create(table, 0, bucket_bits);
+    table->directory[0] = segment_create(table, 0, 1);
     table->deepest_count = 1;
 }
 
@@ -368,17 +380,18 @@ void table_reserve(struct table *table, uint64_t count)
         depth++;
     table->depth = depth;
     table->directory = table_take(table, directory_size(table) * sizeof(*table->directory));
+    size_t bucket_count = bucket_count_for(count >> depth);
     for (size_t i = 0; i < directory_size(table); i++)
-        table->directory[i] = segment_create(table, depth, TABLE_SEGMENT_BITS);
+        table->directory[i] = segment_create(table, depth, bucket_count);
     table->deepest_count = (uint32_t)directory_size(table);
 }
 
 void table_insert(struct table *table, uint64_t hash, void *item)
 {
     if (table->directory == NULL)
-        table_start(table, 0);
+        table_start(table);
     struct table_segment *segment = table_segment_of(table, hash);
-    if (segment->count >= segment_bucket_count(segment) * TABLE_BUCKET_MEAN_MAX) {
+    if (segment->count >= segment->bucket_count * TABLE_BUCKET_MEAN_MAX) {
         table_grow(table, hash, segment);
         segment = table_segment_of(table, hash);
     }
@@ -415,14 +428,20 @@ void table_remove(struct table *table, uint64_t hash, void **slot)
     table_shrink(table, hash);
 }
 
+/* First hash of a bucket; of the next segment for index bucket_count (0 behind the last). */
+static uint64_t bucket_start(const struct table_segment *segment, uint64_t position, size_t index)
+{
+    uint64_t segment_start = segment->depth ? position >> (64 - segment->depth) << (64 - segment->depth) : 0;
+    if (index == segment->bucket_count)
+        return segment->depth ? segment_start + ((uint64_t)1 << (64 - segment->depth)) : 0;
+    uint64_t fraction = (((uint64_t)index << 32) + segment->bucket_count - 1) / segment->bucket_count;
+    return segment_start + (fraction << 32 >> segment->depth);
+}
+
 uint64_t table_position_after(const struct table *table, uint64_t position)
 {
     const struct table_segment *segment = table_segment_of(table, position);
-    unsigned bits = segment->depth + segment->bucket_bits;
-    if (bits == 0)
-        return 0;
-    uint64_t width = (uint64_t)1 << (64 - bits);
-    return (position & ~(width - 1)) + width; /* wraps to 0 behind the last bucket */
+    return bucket_start(segment, position, table_bucket_index(segment, position) + 1);
 }
 
 bool table_visit_bucket(const struct table *table, uint64_t *position,
@@ -434,9 +453,9 @@ bool table_visit_bucket(const struct table *table, uint64_t *position,
     }
     const struct table_segment *segment = table_segment_of(table, *position);
     size_t index = table_bucket_index(segment, *position);
-    if (index + 1 < segment_bucket_count(segment)) {
+    if (index + 1 < segment->bucket_count) {
         chain_prefetch(&segment->buckets[index + 1]);
-        if (index + 4 < segment_bucket_count(segment))
+        if (index + 4 < segment->bucket_count)
             __builtin_prefetch(&segment->buckets[index + 4]);
     }
     uint64_t next = table_position_after(table, *position);
@@ -450,8 +469,8 @@ bool table_drain(struct table *table, size_t *at, void (*visit)(void *context, v
     if (table->directory == NULL)
         return false;
     struct table_segment *segment = table->directory[*at];
-    for (size_t i = 0; i < segment_bucket_count(segment); i++) {
-        if (i + 1 < segment_bucket_count(segment))
+    for (size_t i = 0; i < segment->bucket_count; i++) {
+        if (i + 1 < segment->bucket_count)
             chain_prefetch(&segment->buckets[i + 1]);
         chain_visit(&segment->buckets[i], visit, context);
     }
@@ -474,24 +493,20 @@ bool table_next_due(const struct table *table, uint64_t *position, uint32_t now_
     }
     do {
         struct table_segment *segment = table_segment_of(table, *position);
-        size_t count = segment_bucket_count(segment);
-        size_t index = table_bucket_index(segment, *position);
         if (segment->deadlines && segment->earliest_deadline <= now_ticks) {
+            size_t index = table_bucket_index(segment, *position);
             uint32_t earliest = TABLE_DEADLINE_NONE;
-            unsigned width_bits = 64 - (unsigned)(segment->depth + segment->bucket_bits);
-            uint64_t start = segment->depth ? *position >> (64 - segment->depth) << (64 - segment->depth) : 0;
-            for (size_t i = 0; i < count; i++) {
+            for (size_t i = 0; i < segment->bucket_count; i++) {
                 uint32_t bound = segment->deadlines[i];
                 if (bound <= now_ticks && i >= index) {
-                    *position = width_bits == 64 ? 0 : start + ((uint64_t)i << width_bits);
+                    *position = i > index ? bucket_start(segment, *position, i) : *position;
                     return true;
                 }
                 earliest = bound < earliest ? bound : earliest;
             }
             segment->earliest_deadline = earliest;
         }
-        uint64_t width = segment->depth ? (uint64_t)1 << (64 - segment->depth) : 0;
-        *position = width ? (*position & ~(width - 1)) + width : 0;
+        *position = bucket_start(segment, *position, segment->bucket_count);
     } while (*position != 0);
     return false;
 }
@@ -507,14 +522,15 @@ void *table_random(const struct table *table, struct random_state *random)
         unsigned count = 0;
         for (const struct table_bucket *b = bucket; b; b = table_bucket_next(b))
             count += (unsigned)__builtin_popcount(bucket_item_mask(b));
-        /* A bucket of a shallow segment is hit more often in proportion to its width: accept it less often.
-         */
-        uint64_t widening = (uint64_t)1 << (table->depth - segment->depth);
-        uint64_t ticket = random_below(random, RANDOM_CHAIN_MAX * widening);
+        /* A wide bucket (of a shallow segment, or of one with few) is hit more often in proportion: accept it
+         * less often. */
+        uint64_t most = table->depth ? TABLE_SEGMENT_BUCKETS : segment->bucket_count;
+        uint64_t ticket = random_below(random, RANDOM_CHAIN_MAX * most << (table->depth - segment->depth));
         unsigned limit = count > RANDOM_CHAIN_MAX ? RANDOM_CHAIN_MAX : count;
-        if (ticket >= limit)
+        if (ticket >= (uint64_t)limit * segment->bucket_count)
             continue;
-        unsigned pick = count > RANDOM_CHAIN_MAX ? (unsigned)random_below(random, count) : (unsigned)ticket;
+        uint64_t pick =
+            count > RANDOM_CHAIN_MAX ? random_below(random, count) : ticket / segment->bucket_count;
         for (const struct table_bucket *b = bucket; b; b = table_bucket_next(b))
             for (unsigned used = bucket_item_mask(b); used; used &= used - 1)
                 if (pick-- == 0)

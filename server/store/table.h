@@ -31,14 +31,15 @@
 enum {
     TABLE_BUCKET_SLOTS = 7,
 #ifdef SPINDLE_STRESS
-    TABLE_SEGMENT_BITS = 2,
+    TABLE_SEGMENT_BUCKETS = 4,
 #else
-    TABLE_SEGMENT_BITS = 8,
+    TABLE_SEGMENT_BUCKETS = 256,
 #endif
-    TABLE_SEGMENT_BUCKETS = 1 << TABLE_SEGMENT_BITS,
-    /* Mean items in a bucket above which a segment splits or grows. Chains keep the memory for a key nearly
-     * constant between half of this and all of it (12 to 15 bytes). */
+    /* Mean items in a bucket above which a segment grows or splits, and at which it starts afterwards. Bucket
+     * counts are 2^n and 3 * 2^n, so growth is by a half or a third, and chains keep the memory for a key
+     * nearly constant: 12 to 14 bytes at any size. */
     TABLE_BUCKET_MEAN_MAX = 9,
+    TABLE_BUCKET_MEAN_START = 6,
 };
 
 #define TABLE_DEADLINE_NONE UINT32_MAX
@@ -52,15 +53,15 @@ struct table_bucket {
 enum { TABLE_CHAINED = 0x80, TABLE_CHAIN_SLOT = TABLE_BUCKET_SLOTS - 1 };
 
 struct table_segment {
-    struct table_bucket *buckets; /* 2^bucket_bits */
-    struct table_bucket **pages;  /* of chained buckets: all of one size, so that splits leave no odd holes */
-    struct table_bucket *free;    /* unused ones of them, linked by slot 0 */
+    struct table_bucket *buckets;
+    struct table_bucket **pages; /* of chained buckets: all of one size, so that splits leave no odd holes */
+    struct table_bucket *free;   /* unused ones of them, linked by slot 0 */
     uint32_t page_count;
     uint32_t *deadlines;        /* lower bound for each bucket; NULL when no item has a deadline */
     uint32_t earliest_deadline; /* lower bound of all of them */
     uint32_t count;
+    uint16_t bucket_count;
     uint8_t depth;
-    uint8_t bucket_bits; /* below TABLE_SEGMENT_BITS only in a table of one segment */
 };
 
 struct table_type {
@@ -96,9 +97,10 @@ static inline struct table_segment *table_segment_of(const struct table *table, 
     return table->directory[table->depth ? hash >> (64 - table->depth) : 0];
 }
 
+/* Buckets divide a segment's hashes into equal ranges, in order. */
 static inline size_t table_bucket_index(const struct table_segment *segment, uint64_t hash)
 {
-    return segment->bucket_bits ? (hash << segment->depth) >> (64 - segment->bucket_bits) : 0;
+    return ((hash << segment->depth) >> 32) * segment->bucket_count >> 32;
 }
 
 /* Returns the next bucket of a chain, or NULL. */
