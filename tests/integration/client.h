@@ -20,10 +20,10 @@ redisContext *client_connect_unix(const struct server_process *server);
 
 /* Runs a command (hiredis's format) and returns its reply as text, to be freed; NULL when the connection
  * broke. */
-char *client_run(redisContext *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *client_run(redisContext *client, const char *format, ...);
 
 /* Runs a command that answers an integer. */
-long long client_integer(redisContext *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
+long long client_integer(redisContext *client, const char *format, ...);
 
 /* Sends arguments of any bytes and count; the reply as text. */
 char *client_run_arguments(redisContext *client, int count, const char **arguments, const size_t *sizes);
@@ -35,10 +35,9 @@ long long client_info_integer(redisContext *client, const char *field);
 /* Waits until a field of INFO has this value. */
 void client_await_info(redisContext *client, const char *field, const char *value);
 
-void expect_at(const char *file, int line, redisContext *client, const char *wanted, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+void expect_at(const char *file, int line, redisContext *client, const char *wanted, const char *format, ...);
 void expect_prefix_at(const char *file, int line, redisContext *client, const char *prefix,
-                      const char *format, ...) __attribute__((format(printf, 5, 6)));
+                      const char *format, ...);
 
 /* Runs a command and compares the text of its reply, or how it begins. */
 #define expect(client, wanted, ...)        expect_at(__FILE__, __LINE__, client, wanted, __VA_ARGS__)
