@@ -176,7 +176,7 @@ static int check_records(void *context, struct rdb_record *records, size_t count
             return rdb_fault(error, records[i].offset, "key \"%s\" is there twice in database %llu",
                              rdb_printable_text(key, text), (unsigned long long)database->number);
         }
-        bool has_deadline = records[i].expiry_ms != RDB_EXPIRY_NONE && records[i].expiry_ms != -1;
+        bool has_deadline = records[i].expiry_ms != RDB_EXPIRY_NONE;
         database->keys++;
         database->by_type[records[i].type]++;
         database->with_deadline += has_deadline;

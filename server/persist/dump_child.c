@@ -34,7 +34,8 @@ static void child_reset_signals(void)
         signal(number, SIG_DFL);
     /* A terminal that goes away must not take the dump with it. */
     signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
+    /* Then a limit of the file's size is an error like a full disk. */
+    signal(SIGXFSZ, SIG_IGN);
     sigset_t none;
     sigemptyset(&none);
     pthread_sigmask(SIG_SETMASK, &none, NULL);

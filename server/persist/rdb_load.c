@@ -32,7 +32,7 @@ struct entry *rdb_store_string(struct database *db, const struct key *key, struc
 static int load_record(struct rdb_loading *loading, struct rdb_record *record, struct rdb_error *error)
 {
     struct keyspace *keyspace = loading->keyspace;
-    bool has_expiry = record->expiry_ms != RDB_EXPIRY_NONE && record->expiry_ms != -1;
+    bool has_expiry = record->expiry_ms != RDB_EXPIRY_NONE;
     if (has_expiry && record->expiry_ms < keyspace->now_ms) {
         loading->result->keys_expired++;
         return 0;

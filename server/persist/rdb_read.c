@@ -237,6 +237,15 @@ static int fault_module(struct rdb_reader *reader, uint64_t offset)
     return rdb_fault(reader->error, offset, "data of the module type %s, which is not supported", name);
 }
 
+/* -1 stands for no deadline, as in Redis; the value that stands for it here is as long ago as its neighbour.
+ */
+static int64_t expiry_from_file(int64_t expiry_ms)
+{
+    if (expiry_ms == -1)
+        return RDB_EXPIRY_NONE;
+    return expiry_ms == RDB_EXPIRY_NONE ? RDB_EXPIRY_NONE + 1 : expiry_ms;
+}
+
 /* Reads what describes a record, then its type byte. */
 static int read_type(struct rdb_reader *reader, uint8_t *type)
 {
@@ -246,7 +255,7 @@ static int read_type(struct rdb_reader *reader, uint8_t *type)
         switch (*type) {
         case RDB_OP_EXPIRY_MS:
             error = rdb_read_little_endian(reader, 8, &number);
-            rdb_reader_record(reader)->expiry_ms = (int64_t)number;
+            rdb_reader_record(reader)->expiry_ms = expiry_from_file((int64_t)number);
             break;
         case RDB_OP_EXPIRY_S:
             error = rdb_read_little_endian(reader, 4, &number);

@@ -44,7 +44,7 @@ struct rdb_record {
     struct slice key;
     uint64_t key_hash; /* the visitor's own */
     uint64_t offset;   /* of the record, its deadline and the like included */
-    int64_t expiry_ms; /* since 1970, as in the file; or RDB_EXPIRY_NONE */
+    int64_t expiry_ms; /* since 1970, long past perhaps; or RDB_EXPIRY_NONE */
     int64_t idle_s;    /* -1: not in the file */
     int16_t frequency; /* -1: not in the file */
     uint8_t type;      /* enum rdb_type */

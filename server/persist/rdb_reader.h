@@ -12,12 +12,18 @@
  * is never more than one.
  */
 
+/* A record begins with so much free scratch and so many ready bytes (if the file has them), so that short
+ * strings are read in place. */
 enum {
+#ifdef SPINDLE_STRESS
+    RDB_SCRATCH_BYTES = 256,
+    RDB_SCRATCH_FREE_BYTES = 64,
+    RDB_RECORD_READY_BYTES = 32,
+#else
     RDB_SCRATCH_BYTES = 128 * 1024,
-    /* A record begins with so much free scratch and so many ready bytes (if the file has them): short strings
-     * are read in place. */
     RDB_SCRATCH_FREE_BYTES = 64 * 1024,
     RDB_RECORD_READY_BYTES = 64 * 1024,
+#endif
 };
 
 struct rdb_reader {

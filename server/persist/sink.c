@@ -9,9 +9,14 @@
 #include <stdlib.h>
 
 enum {
+/* Dirty pages of a growing dump are at most two of FILE_SINK_SYNC_BYTES. */
+#ifdef SPINDLE_STRESS
+    FILE_SINK_BYTES = 256,
+    FILE_SINK_SYNC_BYTES = 1024,
+#else
     FILE_SINK_BYTES = 512 * 1024,
-    /* Dirty pages of a growing dump are at most two of these. */
     FILE_SINK_SYNC_BYTES = 8 * 1024 * 1024,
+#endif
 };
 
 _Static_assert((int)FILE_SINK_BYTES >= (int)SINK_RESERVE_MAX_BYTES,

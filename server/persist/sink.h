@@ -16,7 +16,7 @@
  * One owner, any thread; buffers come from malloc.
  */
 
-enum { SINK_RESERVE_MAX_BYTES = 64 * 1024 };
+enum { SINK_RESERVE_MAX_BYTES = 128 };
 
 struct sink {
     char *data; /* bytes not yet drained */

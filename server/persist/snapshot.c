@@ -278,12 +278,15 @@ void snapshot_kill(struct snapshot *snapshot)
     kill(snapshot->child.pid, SIGKILL);
 }
 
+enum snapshot_event snapshot_wait(struct snapshot *snapshot)
+{
+    return snapshot_is_running(snapshot) ? child_wait(snapshot, 0) : SNAPSHOT_NONE;
+}
+
 void snapshot_free(struct snapshot *snapshot)
 {
-    if (snapshot_is_running(snapshot)) {
-        snapshot_kill(snapshot);
-        child_wait(snapshot, 0);
-    }
+    snapshot_kill(snapshot);
+    snapshot_wait(snapshot);
     munmap(snapshot->progress, sizeof(struct dump_progress));
     snapshot->progress = NULL;
 }

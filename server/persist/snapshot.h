@@ -19,7 +19,7 @@
  * failed to load is never overwritten while it lies there.
  *
  * Keeps keyspace->dirty and keyspace->copy_on_write. Logs what goes wrong; callers only answer the client.
- * Main thread only. No function but snapshot_save, snapshot_load and snapshot_free waits.
+ * Main thread only. No function but snapshot_save, snapshot_load, snapshot_wait and snapshot_free waits.
  */
 
 struct dump_progress; /* the page shared with the child */
@@ -107,8 +107,11 @@ int snapshot_start(struct snapshot *snapshot, const struct persist_settings *set
 /* Looks after the child: call on SIGCHLD and at least once a second. Does not wait. */
 enum snapshot_event snapshot_poll(struct snapshot *snapshot);
 
-/* Ends the child, if any; snapshot_poll reports its end. */
+/* Ends the child, if any; snapshot_poll or snapshot_wait reports its end. */
 void snapshot_kill(struct snapshot *snapshot);
+
+/* Waits for the child's end and reports it. */
+enum snapshot_event snapshot_wait(struct snapshot *snapshot);
 
 static inline bool snapshot_is_running(const struct snapshot *snapshot)
 {

@@ -14,7 +14,11 @@
  * source_skip. Nothing is read past total_bytes. One owner, any thread; the window comes from malloc.
  */
 
+#ifdef SPINDLE_STRESS
+enum { SOURCE_WINDOW_BYTES = 512 };
+#else
 enum { SOURCE_WINDOW_BYTES = 512 * 1024 };
+#endif
 
 struct source {
     const char *at, *end;
