@@ -259,7 +259,10 @@ Test(number, float_range_is_that_of_the_type)
     cr_assert(parse_long_double("1e-4940", 7, &precise));
     cr_assert(precise > 0);
     /* An earlier failure must not leak into the next call. */
-    cr_assert(parse_double("1", 1, &value));
+    cr_assert_not(parse_double("1e400", 5, &value));
+    cr_assert(parse_double("0", 1, &value));
+    cr_assert_not(parse_long_double("1e5000", 6, &precise));
+    cr_assert(parse_long_double("0", 1, &precise));
 }
 
 Test(number, reads_long_float_texts)

@@ -135,6 +135,7 @@ Test(resp_parse, faulty_arrays)
         {"*1\n$4\r\nPING\r\n", ERROR "invalid multibulk length"},
         {"*2147483648\r\n", ERROR "invalid multibulk length"},
         {"*9223372036854775808\r\n", ERROR "invalid multibulk length"},
+        {"*4294967297\r\n$4\r\nPING\r\n", ERROR "invalid multibulk length"},
         {"*-9223372036854775809\r\n", ERROR "invalid multibulk length"},
         {"*1\r\nX4\r\n", ERROR "expected '$', got 'X'"},
         {"*1\r\n:4\r\n", ERROR "expected '$', got ':'"},
@@ -154,6 +155,7 @@ Test(resp_parse, faulty_arrays)
         {"*1\r\n$4\n\r\nPING\r\n", ERROR "invalid bulk length"},
         {"*1\r\n$abc\r\n", ERROR "invalid bulk length"},
         {"*1\r\n$536870913\r\n", ERROR "invalid bulk length"},
+        {"*1\r\n$4294967300\r\nPING\r\n", ERROR "invalid bulk length"},
         {"*1\r\n$9999999999\r\n", ERROR "invalid bulk length"},
         {"*1\r\n$9223372036854775807\r\n", ERROR "invalid bulk length"},
         {"*1\r\n$9223372036854775808\r\n", ERROR "invalid bulk length"},
@@ -383,12 +385,14 @@ Test(resp_parse, says_which_bulk_is_being_read)
 
 Test(resp_parse, a_length_line_alone_reserves_little)
 {
-    char stream[] = "*2147483647\r\n";
-    struct resp_parser parser;
-    resp_parser_init(&parser);
-    cr_assert_eq(resp_parse(&parser, stream, strlen(stream), &friend_limits), RESP_INCOMPLETE);
-    cr_assert_leq(parser.capacity, RESP_ARGUMENTS_RESERVED);
-    resp_parser_free(&parser);
+    char streams[][16] = {"*2147483647\r\n", "*100000\r\n", "*1025\r\n"};
+    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++) {
+        struct resp_parser parser;
+        resp_parser_init(&parser);
+        cr_assert_eq(resp_parse(&parser, streams[i], strlen(streams[i]), &friend_limits), RESP_INCOMPLETE);
+        cr_assert_leq(parser.capacity, RESP_ARGUMENTS_RESERVED);
+        resp_parser_free(&parser);
+    }
 }
 
 Test(resp_parse, many_arguments)
@@ -533,6 +537,21 @@ Test(resp_parse, every_prefix_of_a_request_is_incomplete)
             char *outcome = outcome_of(pieces[i], have, &friend_limits, &used);
             cr_assert_null(outcome, "%zu bytes of '%s' gave '%s'", have, pieces[i], outcome);
         }
+    }
+}
+
+Test(resp_parse, splitting_stays_inside_the_line)
+{
+    static const char *const lines[] = {"\"\\x4", "\"\\x", "\"\\", "'\\", "\"", "'", "a\"b\"", "a'b'", " "};
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        size_t length = strlen(lines[i]);
+        char *copy = malloc(length);
+        memcpy(copy, lines[i], length);
+        struct slice *slices = NULL;
+        int count = resp_split_line(copy, length, &slices);
+        cr_assert_eq(count, i < 6 ? -1 : i < 8 ? 1 : 0, "'%s' gave %d", lines[i], count);
+        free(slices);
+        free(copy);
     }
 }
 
