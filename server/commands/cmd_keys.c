@@ -241,6 +241,7 @@ static bool restore_read_options(struct call *call, struct restore_options *opti
                 reply_error(call->reply, "ERR Invalid IDLETIME value, must be >= 0");
                 return false;
             }
+            options->idle_s &= 0xffffff; /* the access clock has 24 bits and goes round */
         } else if (call_argument_is(call, i, "freq") && more && options->idle_s == -1) {
             if (!call_int64(call, ++i, &options->frequency, NULL))
                 return false;
