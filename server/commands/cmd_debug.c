@@ -39,9 +39,9 @@ static void debug_object(struct call *call)
     int64_t clock = (call->keyspace->now_ms / 1000 - idle_s) & 0xffffff;
     char line[256];
     snprintf(line, sizeof(line),
-             "Value at:%p refcount:1 encoding:%s serializedlength:%zu lru:%lld lru_seconds_idle:%lld",
-             (const void *)entry, entry_encoding_name(entry), serialized_bytes, (long long)clock,
-             (long long)idle_s);
+             "Value at:%p refcount:%d encoding:%s serializedlength:%zu lru:%lld lru_seconds_idle:%lld",
+             (const void *)entry, entry_reference_count(entry), entry_encoding_name(entry), serialized_bytes,
+             (long long)clock, (long long)idle_s);
     reply_status(call->reply, line);
 }
 

@@ -2,8 +2,6 @@
 #include "commands/commands.h"
 #include "commands/handlers.h"
 
-#include <limits.h>
-
 /* Returns the entry of the key, or replies null. OBJECT does not count as an access. */
 static const struct entry *object_find(struct call *call)
 {
@@ -21,16 +19,11 @@ void cmd_object_encoding(struct call *call)
         reply_string(call->reply, entry_encoding_name(entry));
 }
 
-/* Redis shares the integers up to 9999 between keys and marks them with this count; nothing is shared here,
- * but the number is what clients know. */
 void cmd_object_refcount(struct call *call)
 {
     const struct entry *entry = object_find(call);
-    if (entry == NULL)
-        return;
-    bool common = entry->type == VALUE_STRING && entry->encoding == ENCODING_INT &&
-                  entry_integer(entry) >= 0 && entry_integer(entry) < 10000;
-    reply_integer(call->reply, common ? INT_MAX : 1);
+    if (entry)
+        reply_integer(call->reply, entry_reference_count(entry));
 }
 
 void cmd_object_idletime(struct call *call)

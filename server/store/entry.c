@@ -5,6 +5,8 @@
 #include "protocol/number.h"
 #include "store/value.h"
 
+#include <limits.h>
+
 struct slice entry_string(const struct entry *entry, char *scratch)
 {
     DCHECK(entry->type == VALUE_STRING);
@@ -27,6 +29,14 @@ size_t entry_value_footprint_bytes(const struct entry *entry)
     if (entry_is_inline(entry))
         return 0;
     return value_footprint_bytes(entry->type, entry->encoding, entry_pointer(entry));
+}
+
+int entry_reference_count(const struct entry *entry)
+{
+    enum { SHARED_INTEGERS = 10000 };
+    bool shared = entry->type == VALUE_STRING && entry->encoding == ENCODING_INT &&
+                  entry_integer(entry) >= 0 && entry_integer(entry) < SHARED_INTEGERS;
+    return shared ? INT_MAX : 1;
 }
 
 const char *entry_encoding_name(const struct entry *entry)

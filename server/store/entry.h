@@ -157,6 +157,9 @@ size_t entry_string_length(const struct entry *entry);
 /* Bytes that the value occupies beside the entry's own block (blob or collection). */
 size_t entry_value_footprint_bytes(const struct entry *entry);
 
+/* What OBJECT REFCOUNT shows: 1, or for the integers that Redis shares between keys (0 to 9999) INT_MAX. */
+int entry_reference_count(const struct entry *entry);
+
 /* Name that OBJECT ENCODING and TYPE print. */
 const char *entry_encoding_name(const struct entry *entry);
 const char *entry_type_name(const struct entry *entry);

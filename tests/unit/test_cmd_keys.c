@@ -327,7 +327,7 @@ Test(cmd_keys, describes_an_object)
     const char *facts = strchr(reply, ' ');
     cr_assert_eq(strncmp(reply, "+Value at:0x", 12), 0);
     facts = strchr(facts + 1, ' ');
-    cr_assert_str_eq(facts, " refcount:1 encoding:embstr serializedlength:5 lru:5488896 lru_seconds_idle:5|");
+    cr_assert_str_eq(facts, " refcount:1 encoding:embstr serializedlength:5 lru:5501184 lru_seconds_idle:5|");
     expect("DEBUG OBJECT b", "-ERR no such key|");
 }
 
