@@ -95,12 +95,14 @@ struct config {
     struct process_settings process;
     struct command_settings commands;
     struct store_settings store;
+    int notify_classes;          /* notify-keyspace-events: enum keyspace_event_class, and K, E, d */
     union config_value *passive; /* by row of the table; see config_table.h */
     struct config_rename *renames;
     size_t rename_count;
-    char *file_path; /* absolute; NULL: started without a file */
-    char **warnings; /* for the log, once it is open */
-    size_t warning_count;
+    char *file_path;       /* absolute; NULL: started without a file */
+    char *start_directory; /* before any `dir` */
+    bool is_loading;       /* between the first and the last line of a start */
+    bool save_lines_seen;  /* the first `save` line replaces the default points, more of them add */
     struct config_hooks hooks;
 };
 
@@ -110,7 +112,7 @@ void config_free(struct config *config);
 
 /* What a start says about the configuration. */
 struct config_source {
-    const char *path;           /* configuration file; NULL: none */
+    const char *path;           /* configuration file, absolute; NULL: none */
     struct slice standard_text; /* what was read from standard input; data NULL: nothing was */
     struct slice overrides;     /* lines made of the command line's --options */
 };

@@ -13,6 +13,18 @@
  * A request goes through command_prepare (twice, for a group of requests: prefetching) and command_execute.
  */
 
+/* maxmemory-policy */
+enum maxmemory_policy {
+    MAXMEMORY_NOEVICTION,
+    MAXMEMORY_VOLATILE_LRU,
+    MAXMEMORY_VOLATILE_LFU,
+    MAXMEMORY_VOLATILE_RANDOM,
+    MAXMEMORY_VOLATILE_TTL,
+    MAXMEMORY_ALLKEYS_LRU,
+    MAXMEMORY_ALLKEYS_LFU,
+    MAXMEMORY_ALLKEYS_RANDOM,
+};
+
 /* Settings that commands read; the configuration writes them. */
 struct command_settings {
     int64_t proto_max_bulk_len;
@@ -29,7 +41,7 @@ struct command_settings {
     char *requirepass;        /* "" or NULL: none */
     int debug_command_access; /* 0 no, 1 yes, 2 local */
     int64_t maxmemory;
-    int maxmemory_policy;
+    int maxmemory_policy; /* enum maxmemory_policy */
     int64_t max_clients;
     int64_t hz;
     int databases;

@@ -1,0 +1,353 @@
+/*
+ * Configuration text: files with their includes, standard input and the command line's options. Directives
+ * that are no options (include, rename-command, user ...) are handled here. Mistakes end the start with the
+ * block redis-server prints. Main thread only.
+ */
+#include "config_table.h"
+
+#include "base/check.h"
+#include "base/sha256.h"
+#include "protocol/resp_parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { INCLUDE_DEPTH_MAX = 16, READ_BYTES = 64 * 1024, PASSWORD_RULES_MAX = 16 };
+
+/* Passwords that a `user default` line names: all must be the one of requirepass. */
+struct user_rules {
+    char *line; /* for the error block */
+    int line_number;
+    int count;
+    char hashes[PASSWORD_RULES_MAX][SHA256_HEX_BYTES];
+};
+
+struct loader {
+    struct config *config;
+    FILE *errors;
+    struct registry registry; /* to try renames on */
+    bool has_registry;
+    struct user_rules user;
+    int depth;        /* of includes */
+    const char *path; /* of the file being read, when it is an included one */
+};
+
+static int load_text(struct loader *loader, struct slice text);
+
+/* ---- lines ---- */
+
+bool config_next_line(struct slice *text, struct slice *line)
+{
+    if (text->length == 0)
+        return false;
+    const char *end = memchr(text->data, '\n', text->length);
+    size_t length = end ? (size_t)(end - text->data) : text->length;
+    *line = (struct slice){text->data, length};
+    length += end != NULL;
+    *text = (struct slice){text->data + length, text->length - length};
+    return true;
+}
+
+struct slice config_trim(struct slice line)
+{
+    static const char white[] = " \t\r\n";
+    while (line.length && line.data[0] && strchr(white, line.data[0]))
+        line = (struct slice){line.data + 1, line.length - 1};
+    while (line.length && line.data[line.length - 1] && strchr(white, line.data[line.length - 1]))
+        line.length--;
+    return line;
+}
+
+int config_read_file(const char *path, struct buffer *text)
+{
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return -errno;
+    ssize_t count;
+    do {
+        char *room = buffer_reserve(text, READ_BYTES);
+        count = read(file, room, READ_BYTES);
+        if (count > 0)
+            text->length += (size_t)count;
+    } while ((count > 0 && text->length <= CONFIG_FILE_MAX_BYTES) || (count < 0 && errno == EINTR));
+    int failed = count < 0 ? -errno : count > 0 ? -EFBIG : 0;
+    close(file);
+    return failed;
+}
+
+static int report_mistake(const struct loader *loader, int line_number, struct slice line, const char *reason)
+{
+    const char *path = loader->path ? loader->path : "";
+    fprintf(loader->errors,
+            "\n*** FATAL CONFIG FILE ERROR (Spindle " SPINDLE_VERSION ") ***\n"
+            "Reading the configuration file%s%s, at line %d\n>>> '%.*s'\n%s\n",
+            path[0] ? " " : "", path, line_number, (int)line.length, line.data, reason);
+    return -EINVAL;
+}
+
+/* ---- include ---- */
+
+static int include_file(struct loader *loader, const char *path)
+{
+    struct buffer text = {0};
+    int failed = config_read_file(path, &text);
+    if (failed) {
+        fprintf(loader->errors, "Fatal error, can't open config file '%s': %s\n", path, strerror(-failed));
+    } else {
+        const char *outer = loader->path;
+        loader->path = path;
+        loader->depth++;
+        failed = load_text(loader, (struct slice){text.data, text.length});
+        loader->depth--;
+        loader->path = outer;
+    }
+    buffer_free(&text);
+    return failed;
+}
+
+/* A pattern may fit nothing; a plain name must exist. */
+static int include_pattern(struct loader *loader, struct slice pattern)
+{
+    char *path = config_copy_text(pattern);
+    glob_t found = {0};
+    int failed = 0;
+    if (!strpbrk(path, "*?["))
+        failed = include_file(loader, path);
+    else if (glob(path, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc && !failed; i++)
+            failed = include_file(loader, found.gl_pathv[i]);
+    }
+    globfree(&found);
+    free(path);
+    return failed;
+}
+
+/* ---- rename-command ---- */
+
+static const char *rename_command(struct loader *loader, struct slice from, struct slice to)
+{
+    if (!loader->has_registry) {
+        registry_init(&loader->registry);
+        loader->has_registry = true;
+    }
+    int failed = registry_rename(&loader->registry, from, to);
+    if (failed)
+        return failed == -EEXIST ? "Target command name already exists" : "No such command in rename-command";
+    struct config *config = loader->config;
+    config->renames = reallocarray(config->renames, config->rename_count + 1, sizeof(*config->renames));
+    CHECK(config->renames);
+    config->renames[config->rename_count++] =
+        (struct config_rename){config_copy_text(from), config_copy_text(to)};
+    return NULL;
+}
+
+/* ---- user ---- */
+
+static bool is_hash(struct slice text)
+{
+    size_t digits = 0;
+    while (digits < text.length && memchr("0123456789abcdef", text.data[digits], 16))
+        digits++;
+    return digits == text.length && digits == SHA256_HEX_BYTES - 1;
+}
+
+static bool add_password_rule(struct user_rules *user, struct slice rule)
+{
+    struct slice text = {rule.data + 1, rule.length - 1};
+    if (user->count == PASSWORD_RULES_MAX)
+        return false;
+    char *hash = user->hashes[user->count++];
+    if (rule.data[0] == '>') {
+        sha256_hex(text.data, text.length, hash);
+        return true;
+    }
+    if (!is_hash(text))
+        return false;
+    memcpy(hash, text.data, text.length);
+    hash[text.length] = 0;
+    return true;
+}
+
+/* The only user is `default`, who may do everything: a line that says just this is accepted, as CONFIG
+ * REWRITE of redis-server writes it. Anything else would not be enforced. */
+static const char *declare_user(struct loader *loader, const struct slice *rules, int count)
+{
+    static const char refusal[] =
+        "Error in user declaration: only the user 'default' with all rights is supported";
+    static const char *const rights[][2] = {
+        {"on", "on"}, {"~*", "allkeys"}, {"&*", "allchannels"}, {"+@all", "allcommands"}};
+    enum { RIGHTS = sizeof(rights) / sizeof(rights[0]), ALL_RIGHTS = (1 << RIGHTS) - 1 };
+    if (!slice_is_word(rules[0], "default"))
+        return refusal;
+    unsigned granted = 0;
+    bool has_password_rule = false;
+    for (int i = 1; i < count; i++) {
+        bool known = slice_is_word(rules[i], "sanitize-payload") || slice_is_word(rules[i], "nopass");
+        has_password_rule |= slice_is_word(rules[i], "nopass");
+        for (int j = 0; j < RIGHTS; j++) {
+            bool grants = slice_is_word(rules[i], rights[j][0]) || slice_is_word(rules[i], rights[j][1]);
+            granted |= grants ? 1u << j : 0;
+            known |= grants;
+        }
+        if (!known && rules[i].length && (rules[i].data[0] == '#' || rules[i].data[0] == '>'))
+            known = has_password_rule = add_password_rule(&loader->user, rules[i]);
+        if (!known)
+            return refusal;
+    }
+    return granted == ALL_RIGHTS && has_password_rule ? NULL : refusal;
+}
+
+static void note_user_line(struct loader *loader, struct slice line, int line_number)
+{
+    struct user_rules *user = &loader->user;
+    free(user->line);
+    user->line = config_copy_text(line);
+    user->line_number = line_number;
+}
+
+/* requirepass may stand behind the user line. */
+static int check_user_passwords(struct loader *loader)
+{
+    const struct user_rules *user = &loader->user;
+    const char *password = loader->config->commands.requirepass;
+    char expected[SHA256_HEX_BYTES];
+    sha256_hex(password, strlen(password), expected);
+    for (int i = 0; i < user->count; i++) {
+        if (!password[0] || strcmp(user->hashes[i], expected) != 0)
+            return report_mistake(
+                loader, user->line_number, slice_from_string(user->line),
+                "the password of the user 'default' is set by requirepass: this one differs");
+    }
+    return 0;
+}
+
+/* ---- directives and options ---- */
+
+static bool is_obsolete(struct slice name)
+{
+    return slice_is_word(name, "list-max-ziplist-entries") || slice_is_word(name, "list-max-ziplist-value") ||
+           slice_is_word(name, "lua-replicate-commands");
+}
+
+/* Returns 0, or the reason why the line is wrong; *failed for errors that were reported already. */
+static const char *load_directive(struct loader *loader, const struct slice *words, int count, int *failed)
+{
+    static const char bad[] = "Bad directive or wrong number of arguments";
+    if (slice_is_word(words[0], "include") && count == 2) {
+        if (loader->depth == INCLUDE_DEPTH_MAX)
+            return "Too many nested includes";
+        *failed = include_pattern(loader, words[1]);
+        return NULL;
+    }
+    if (slice_is_word(words[0], "rename-command") && count == 3)
+        return rename_command(loader, words[1], words[2]);
+    if (slice_is_word(words[0], "user") && count >= 2)
+        return declare_user(loader, words + 1, count - 1);
+    if (slice_is_word(words[0], "loadmodule") && count >= 2)
+        return "Modules are not supported by this server";
+    if (slice_is_word(words[0], "sentinel"))
+        return "sentinel directive while not in sentinel mode";
+    return is_obsolete(words[0]) && count == 2 ? NULL : bad;
+}
+
+static int load_words(struct loader *loader, const struct slice *words, int count, struct slice line,
+                      int line_number)
+{
+    const struct config_option *option = config_option_find(words[0], NULL);
+    struct config_error error;
+    if (option) {
+        if (config_option_set(loader->config, option, words + 1, count - 1, &error))
+            return 0;
+        return report_mistake(loader, line_number, line, error.text);
+    }
+    int failed = 0;
+    const char *reason = load_directive(loader, words, count, &failed);
+    if (reason)
+        return report_mistake(loader, line_number, line, reason);
+    if (slice_is_word(words[0], "user"))
+        note_user_line(loader, line, line_number);
+    return failed;
+}
+
+static int load_line(struct loader *loader, struct slice line, int line_number)
+{
+    if (line.length == 0 || line.data[0] == '#')
+        return 0;
+    char *copy = malloc(line.length);
+    CHECK(copy);
+    memcpy(copy, line.data, line.length);
+    struct slice *words = NULL;
+    int count = resp_split_line(copy, line.length, &words);
+    int failed = 0;
+    if (count < 0)
+        failed = report_mistake(loader, line_number, line, "Unbalanced quotes in configuration line");
+    else if (count > 0)
+        failed = load_words(loader, words, count, line, line_number);
+    free(words);
+    free(copy);
+    return failed;
+}
+
+static int load_text(struct loader *loader, struct slice text)
+{
+    int failed = 0;
+    int line_number = 0;
+    struct slice line;
+    while (!failed && config_next_line(&text, &line)) {
+        line_number++;
+        failed = load_line(loader, config_trim(line), line_number);
+    }
+    return failed;
+}
+
+/* The texts in one, so that line numbers count as in redis-server. */
+static int gather_text(const struct config_source *source, FILE *errors, struct buffer *text)
+{
+    if (source->path) {
+        int failed = config_read_file(source->path, text);
+        if (failed) {
+            fprintf(errors, "Fatal error, can't open config file '%s': %s\n", source->path,
+                    strerror(-failed));
+            return failed;
+        }
+    }
+    if (source->standard_text.length) {
+        if (text->length && text->data[text->length - 1] != '\n')
+            buffer_append(text, "\n", 1);
+        buffer_append(text, source->standard_text.data, source->standard_text.length);
+    }
+    if (source->overrides.length) {
+        buffer_append(text, "\n", 1);
+        buffer_append(text, source->overrides.data, source->overrides.length);
+    }
+    return 0;
+}
+
+int config_load(struct config *config, const struct config_source *source, FILE *errors)
+{
+    struct buffer text = {0};
+    int failed = gather_text(source, errors, &text);
+    if (failed) {
+        buffer_free(&text);
+        return failed;
+    }
+    if (source->path) {
+        free(config->file_path);
+        config->file_path = config_copy_text(slice_from_string(source->path));
+    }
+    struct loader loader = {.config = config, .errors = errors};
+    config->is_loading = true;
+    failed = load_text(&loader, (struct slice){text.data, text.length});
+    config->is_loading = false;
+    if (!failed)
+        failed = check_user_passwords(&loader);
+    free(loader.user.line);
+    if (loader.has_registry)
+        registry_free(&loader.registry);
+    buffer_free(&text);
+    return failed;
+}
