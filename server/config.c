@@ -160,9 +160,10 @@ struct config_change {
     bool applied;
 };
 
-static void reply_failure(struct reply *reply, const char *name, const char *reason)
+static void reply_failure(struct reply *reply, struct slice name, const char *reason)
 {
-    reply_errorf(reply, "ERR CONFIG SET failed (possibly related to argument '%s') - %s", name, reason);
+    reply_errorf(reply, "ERR CONFIG SET failed (possibly related to argument '%.*s') - %s", (int)name.length,
+                 name.data, reason);
 }
 
 static bool may_change_protected(const struct config *config, unsigned config_set_flags)
@@ -172,6 +173,8 @@ static bool may_change_protected(const struct config *config, unsigned config_se
            (access == CONFIG_ACCESS_LOCAL && config_set_flags & CONFIG_SET_LOCAL);
 }
 
+enum { QUOTED_MAX_BYTES = 128 * 1024 }; /* of a name that is no option's */
+
 /* Looks up one pair. Returns false after an error reply. */
 static bool resolve_change(const struct config *config, const struct slice *pair, unsigned config_set_flags,
                            struct config_change *changes, int index, struct reply *reply)
@@ -179,7 +182,7 @@ static bool resolve_change(const struct config *config, const struct slice *pair
     bool is_alias;
     const struct config_option *option = config_option_find(pair[0], &is_alias);
     if (!option) {
-        int length = pair[0].length > 128 ? 128 : (int)pair[0].length;
+        int length = pair[0].length > QUOTED_MAX_BYTES ? QUOTED_MAX_BYTES : (int)pair[0].length;
         reply_errorf(reply, "ERR Unknown option or number of arguments for CONFIG SET - '%.*s'", length,
                      pair[0].data);
         return false;
@@ -193,7 +196,7 @@ static bool resolve_change(const struct config *config, const struct slice *pair
     for (int i = 0; i < index && !reason; i++)
         reason = strcmp(changes[i].name, name) == 0 ? "duplicate parameter" : NULL;
     if (reason) {
-        reply_failure(reply, name, reason);
+        reply_failure(reply, pair[0], reason);
         return false;
     }
     if (option->flags & OPTION_NOT_LOADING && config_set_flags & CONFIG_SET_LOADING) {
@@ -287,7 +290,7 @@ void config_reply_set(struct config *config, const struct slice *pairs, int coun
         struct config_error error;
         int failed = perform_changes(config, changes, count, &error);
         if (failed < count)
-            reply_failure(reply, changes[failed].name, error.text);
+            reply_failure(reply, slice_from_string(changes[failed].name), error.text);
         else
             reply_ok(reply);
         for (int i = 0; i < count && failed == count; i++)
