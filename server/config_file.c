@@ -16,6 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define FATAL_HEADER "\n*** FATAL CONFIG FILE ERROR (Spindle " SPINDLE_VERSION ") ***\n"
+
 enum { INCLUDE_DEPTH_MAX = 16, READ_BYTES = 64 * 1024, PASSWORD_RULES_MAX = 16 };
 
 /* Passwords that a `user default` line names: all must be the one of requirepass. */
@@ -82,9 +84,7 @@ int config_read_file(const char *path, struct buffer *text)
 static int report_mistake(const struct loader *loader, int line_number, struct slice line, const char *reason)
 {
     const char *path = loader->path ? loader->path : "";
-    fprintf(loader->errors,
-            "\n*** FATAL CONFIG FILE ERROR (Spindle " SPINDLE_VERSION ") ***\n"
-            "Reading the configuration file%s%s, at line %d\n>>> '%.*s'\n%s\n",
+    fprintf(loader->errors, FATAL_HEADER "Reading the configuration file%s%s, at line %d\n>>> '%.*s'\n%s\n",
             path[0] ? " " : "", path, line_number, (int)line.length, line.data, reason);
     return -EINVAL;
 }
@@ -327,6 +327,22 @@ static int gather_text(const struct config_source *source, FILE *errors, struct 
     return 0;
 }
 
+/* A server that cannot log must not start. */
+static int check_log_file(const struct config *config, FILE *errors)
+{
+    const char *path = config->process.log_file;
+    if (!path[0])
+        return 0;
+    int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (file < 0) {
+        int failed = -errno;
+        fprintf(errors, FATAL_HEADER "Can't open the log file: %s\n", strerror(-failed));
+        return failed;
+    }
+    close(file);
+    return 0;
+}
+
 int config_load(struct config *config, const struct config_source *source, FILE *errors)
 {
     struct buffer text = {0};
@@ -345,6 +361,8 @@ int config_load(struct config *config, const struct config_source *source, FILE 
     config->is_loading = false;
     if (!failed)
         failed = check_user_passwords(&loader);
+    if (!failed)
+        failed = check_log_file(config, errors);
     free(loader.user.line);
     if (loader.has_registry)
         registry_free(&loader.registry);
