@@ -397,15 +397,34 @@ struct entry *keyspace_set_object(struct database *db, const struct key *key, en
     return entry;
 }
 
+/* Capacity that fills a block of the allocator: small growth then costs nothing. */
+static size_t packed_room(size_t length)
+{
+    return mem_round(sizeof(struct blob) + length) - sizeof(struct blob);
+}
+
+static struct blob *packed_blob(size_t length)
+{
+    struct blob *blob = blob_create(packed_room(length));
+    blob->length_bytes = length;
+    return blob;
+}
+
 struct entry *keyspace_set_packed(struct database *db, const struct key *key, enum value_type type,
                                   enum value_encoding encoding, struct slice value, int64_t expiry_ms,
                                   unsigned event_class, const char *event, uint64_t changes)
 {
-    CHECK(value.length <= ENTRY_INLINE_MAX_BYTES);
+    if (value.length > ENTRY_INLINE_MAX_BYTES) {
+        struct blob *blob = packed_blob(value.length);
+        if (value.data)
+            memcpy(blob->data, value.data, value.length);
+        return keyspace_set_object(db, key, type, encoding, blob, expiry_ms, event_class, event, changes);
+    }
     struct placement placement = {
         .type = type, .encoding = encoding, .area_bytes = value.length, .expiry_ms = expiry_ms};
     struct entry *entry = keyspace_place(db, key, &placement);
-    memcpy(entry_value_area(entry), value.data, value.length);
+    if (value.data)
+        memcpy(entry_value_area(entry), value.data, value.length);
     keyspace_changed(db, key->name, event_class, event, changes);
     return entry;
 }
@@ -427,6 +446,94 @@ static struct entry *keyspace_reshape(struct database *db, uint64_t hash, struct
     deadline_note(db, hash, entry);
     mem_free(old, entry_block_bytes(old));
     return entry;
+}
+
+/* Copies what stays around a splice from one block of bytes to another. */
+static void splice_copy(char *to, const char *from, size_t old_length, struct packed_splice splice)
+{
+    memcpy(to, from, splice.offset);
+    memcpy(to + splice.offset + splice.added_bytes, from + splice.offset + splice.removed_bytes,
+           old_length - splice.offset - splice.removed_bytes);
+}
+
+static void splice_move(char *bytes, size_t old_length, struct packed_splice splice)
+{
+    memmove(bytes + splice.offset + splice.added_bytes, bytes + splice.offset + splice.removed_bytes,
+            old_length - splice.offset - splice.removed_bytes);
+}
+
+/* Puts an entry with the same key, deadline and clock, but another value area, in the place of one. The old
+ * entry stays the caller's. */
+static struct entry *keyspace_swap_area(struct database *db, const struct key *key, const struct entry *old,
+                                        bool is_pointer, size_t area_bytes)
+{
+    struct placement placement = {.type = old->type,
+                                  .encoding = old->encoding,
+                                  .is_pointer = is_pointer,
+                                  .area_bytes = area_bytes,
+                                  .expiry_ms = entry_expiry_ms(old)};
+    struct entry *entry = entry_create(&placement, entry_key(old), entry_clock(old));
+    struct entry **slot = keyspace_slot(db, key);
+    CHECK(slot != NULL && *slot == old);
+    *slot = entry;
+    return entry;
+}
+
+static struct entry *packed_edit_inline(struct database *db, const struct key *key, struct entry *old,
+                                        size_t new_length, struct packed_splice splice)
+{
+    size_t old_length = old->inline_bytes, old_bytes = entry_block_bytes(old);
+    const char *old_area = entry_value_area(old);
+    if (new_length <= ENTRY_INLINE_MAX_BYTES &&
+        mem_round(old_bytes) == mem_round(old_bytes - old_length + new_length)) {
+        splice_move(entry_value_area(old), old_length, splice);
+        old->inline_bytes = (uint16_t)new_length;
+        return mem_resize(old, old_bytes, old_bytes - old_length + new_length);
+    }
+    struct entry *entry;
+    if (new_length <= ENTRY_INLINE_MAX_BYTES) {
+        entry = keyspace_swap_area(db, key, old, false, new_length);
+        splice_copy(entry_value_area(entry), old_area, old_length, splice);
+    } else {
+        CHECK(old->encoding != ENCODING_QUICKLIST); /* long lists are objects of their own */
+        struct blob *blob = packed_blob(new_length);
+        splice_copy(blob->data, old_area, old_length, splice);
+        entry = keyspace_swap_area(db, key, old, true, sizeof(void *));
+        entry_set_pointer(entry, blob);
+    }
+    mem_free(old, old_bytes);
+    return entry;
+}
+
+static struct entry *packed_edit_blob(struct database *db, const struct key *key, struct entry *old,
+                                      size_t new_length, struct packed_splice splice)
+{
+    struct blob *blob = entry_pointer(old);
+    size_t old_length = blob->length_bytes;
+    if (new_length <= ENTRY_INLINE_MAX_BYTES / 2) {
+        struct entry *entry = keyspace_swap_area(db, key, old, false, new_length);
+        splice_copy(entry_value_area(entry), blob->data, old_length, splice);
+        blob_release(blob);
+        mem_free(old, entry_block_bytes(old));
+        return entry;
+    }
+    blob = blob_make_unique(blob, packed_room(new_length));
+    entry_set_pointer(old, blob);
+    splice_move(blob->data, old_length, splice);
+    blob->length_bytes = new_length;
+    return old;
+}
+
+struct entry *keyspace_edit_packed(struct database *db, const struct key *key, struct entry *entry,
+                                   struct packed_splice splice)
+{
+    bool is_inline = entry_is_inline(entry);
+    size_t old_length =
+        is_inline ? entry->inline_bytes : ((const struct blob *)entry_pointer(entry))->length_bytes;
+    CHECK(splice.offset <= old_length && splice.removed_bytes <= old_length - splice.offset);
+    size_t new_length = old_length - splice.removed_bytes + splice.added_bytes;
+    return is_inline ? packed_edit_inline(db, key, entry, new_length, splice)
+                     : packed_edit_blob(db, key, entry, new_length, splice);
 }
 
 static size_t string_room(size_t length)

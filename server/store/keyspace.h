@@ -179,10 +179,24 @@ struct entry *keyspace_set_object(struct database *db, const struct key *key, en
                                   enum value_encoding encoding, void *object, int64_t expiry_ms,
                                   unsigned event_class, const char *event, uint64_t changes);
 
-/* Sets a packed collection kept inside the entry; value.length <= ENTRY_INLINE_MAX_BYTES. */
+/* Sets a packed collection (packed.h): its bytes are copied into the entry or, when long, into a blob. With
+ * value.data NULL the caller fills them in. */
 struct entry *keyspace_set_packed(struct database *db, const struct key *key, enum value_type type,
                                   enum value_encoding encoding, struct slice value, int64_t expiry_ms,
                                   unsigned event_class, const char *event, uint64_t changes);
+
+/* Which bytes of a packed value change: at offset, removed_bytes go and added_bytes come. */
+struct packed_splice {
+    size_t offset;
+    size_t removed_bytes;
+    size_t added_bytes;
+};
+
+/* Opens a packed collection for change: entry is the key's, as a lookup or another of these functions just
+ * returned it. Bytes before and behind the splice keep their contents, the added ones are for the caller to
+ * fill in. Returns the entry, which may have moved. Report the change with keyspace_changed afterwards. */
+struct entry *keyspace_edit_packed(struct database *db, const struct key *key, struct entry *entry,
+                                   struct packed_splice splice);
 
 /* Opens a string for change in place: makes it raw bytes of new_length (growing with zeros, or cutting),
  * creating the key when it is missing, and returns its bytes. Report the change with keyspace_changed

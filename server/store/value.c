@@ -3,14 +3,20 @@
 
 #include "base/check.h"
 
+/* Packed collections (packed.h) and strings are blobs, whatever their type. */
+static bool value_is_blob(enum value_type type, enum value_encoding encoding)
+{
+    return type == VALUE_STRING || encoding == ENCODING_LISTPACK || encoding == ENCODING_INTSET;
+}
+
 void value_free(enum value_type type, enum value_encoding encoding, void *object, struct reclaim *reclaim)
 {
-    (void)encoding;
     (void)reclaim;
-    switch (type) {
-    case VALUE_STRING:
+    if (value_is_blob(type, encoding)) {
         blob_release(object);
         return;
+    }
+    switch (type) {
     default:
         CHECK(!"known type");
     }
@@ -18,10 +24,9 @@ void value_free(enum value_type type, enum value_encoding encoding, void *object
 
 void *value_copy(enum value_type type, enum value_encoding encoding, void *object)
 {
-    (void)encoding;
-    switch (type) {
-    case VALUE_STRING:
+    if (value_is_blob(type, encoding))
         return blob_retain(object);
+    switch (type) {
     default:
         CHECK(!"known type");
     }
@@ -30,10 +35,9 @@ void *value_copy(enum value_type type, enum value_encoding encoding, void *objec
 
 size_t value_footprint_bytes(enum value_type type, enum value_encoding encoding, const void *object)
 {
-    (void)encoding;
-    switch (type) {
-    case VALUE_STRING:
+    if (value_is_blob(type, encoding))
         return blob_footprint_bytes(object);
+    switch (type) {
     default:
         CHECK(!"known type");
     }
