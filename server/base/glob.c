@@ -73,6 +73,8 @@ static bool glob_element_matches(const char *pattern, size_t length, size_t *at,
 bool glob_matches(const char *pattern, size_t pattern_length, const char *text, size_t text_length,
                   bool ignore_case)
 {
+    if (text_length == 0) /* in Redis, not even a star matches nothing */
+        return pattern_length == 0;
     size_t p = 0, t = 0;
     size_t star = SIZE_MAX; /* pattern position behind the last star */
     size_t star_text = 0;   /* text position that star currently extends to */
