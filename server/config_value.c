@@ -441,7 +441,8 @@ bool config_option_is_default(const struct config *config, const struct config_o
     struct buffer text = {0};
     config_option_get(config, option, &text);
     const char *initial = option->initial ? option->initial : "";
-    bool same = text.length == strlen(initial) && memcmp(text.data, initial, text.length) == 0;
+    bool same =
+        text.length == strlen(initial) && (text.length == 0 || memcmp(text.data, initial, text.length) == 0);
     buffer_free(&text);
     return same;
 }
