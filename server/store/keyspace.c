@@ -595,15 +595,25 @@ char *keyspace_edit_string(struct database *db, const struct key *key, size_t ne
     return area;
 }
 
-bool keyspace_delete(struct database *db, const struct key *key, const char *event)
+static bool keyspace_remove(struct database *db, const struct key *key, const char *event, uint64_t changes)
 {
     struct entry **slot = keyspace_live_slot(db, key);
     if (slot == NULL)
         return false;
     struct entry *entry = keyspace_detach(db, key->hash, slot);
-    keyspace_changed(db, key->name, EVENT_GENERIC, event, 1);
+    keyspace_changed(db, key->name, EVENT_GENERIC, event, changes);
     entry_free(db->keyspace, entry);
     return true;
+}
+
+bool keyspace_delete(struct database *db, const struct key *key, const char *event)
+{
+    return keyspace_remove(db, key, event, 1);
+}
+
+void keyspace_delete_emptied(struct database *db, const struct key *key)
+{
+    keyspace_remove(db, key, "del", 0);
 }
 
 void keyspace_set_expiry(struct database *db, const struct key *key, int64_t expiry_ms, const char *event)

@@ -211,6 +211,9 @@ void keyspace_changed(struct database *db, struct slice key, unsigned event_clas
 /* Removes a key. Returns false when there was none. */
 bool keyspace_delete(struct database *db, const struct key *key, const char *event);
 
+/* Removes a collection that a reported change left empty: reports "del" and counts no further change. */
+void keyspace_delete_emptied(struct database *db, const struct key *key);
+
 /* Sets or (EXPIRY_NONE) drops the deadline of a live key. The entry may move. */
 void keyspace_set_expiry(struct database *db, const struct key *key, int64_t expiry_ms, const char *event);
 
