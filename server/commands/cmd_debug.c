@@ -156,7 +156,7 @@ static int debug_argument_as_int(const struct call *call, int index)
 {
     char text[32];
     snprintf(text, sizeof(text), "%.*s", argument_quoted_length(call->argv[index]), call->argv[index].data);
-    return atoi(text);
+    return (int)strtol(text, NULL, 10);
 }
 
 static void debug_set_active_expire(struct call *call)

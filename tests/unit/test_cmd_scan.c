@@ -51,7 +51,7 @@ static uint64_t scan(uint64_t cursor, const char *options)
     reply = strchr(strchr(reply, '|') + 1, '|') + 1;
     uint64_t next = strtoull(reply, NULL, 10);
     for (const char *at = reply; (at = strstr(at, "key:")) != NULL; at += 4) {
-        int number = atoi(at + 4);
+        int number = (int)strtol(at + 4, NULL, 10);
         cr_assert(number >= 0 && number < KEYS_MAX);
         seen[number] += seen[number] < 255;
     }
