@@ -319,7 +319,7 @@ static enum exit_status check_source(const char *path, struct source *source, bo
 
 static enum exit_status check_file(const char *path, bool quiet)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
+    int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     struct source source;
     int result = file < 0 ? -errno : source_open_file(&source, &system_calls_libc, file);
     enum exit_status status = STATUS_TROUBLE;

@@ -18,6 +18,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -304,6 +305,22 @@ static pid_t temporary_owner(const char *name)
     return errno == 0 && pid > 0 && pid <= INT32_MAX && strcmp(end, ".rdb") == 0 ? (pid_t)pid : 0;
 }
 
+/* A zombie counts as gone: in a container there may be nobody to reap it. */
+static bool process_is_gone(pid_t pid)
+{
+    if (kill(pid, 0) < 0)
+        return errno == ESRCH;
+    char path[32], text[128];
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    size_t length = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+    if (file)
+        fclose(file);
+    text[length] = 0;
+    const char *name_end = strrchr(text, ')'); /* the name may hold anything */
+    return name_end && (strncmp(name_end, ") Z", 3) == 0 || strncmp(name_end, ") X", 3) == 0);
+}
+
 void snapshot_remove_stale(struct snapshot *snapshot)
 {
     DIR *directory = opendir(".");
@@ -312,7 +329,7 @@ void snapshot_remove_stale(struct snapshot *snapshot)
     const struct dirent *entry;
     while ((entry = readdir(directory))) {
         pid_t owner = temporary_owner(entry->d_name);
-        bool gone = owner == getpid() || (owner && kill(owner, 0) < 0 && errno == ESRCH);
+        bool gone = owner && (owner == getpid() || process_is_gone(owner));
         if (gone && snapshot->calls->unlinkat(dirfd(directory), entry->d_name, 0) == 0)
             log_notice("Removed %s, which a save that did not end left behind", entry->d_name);
     }
@@ -384,7 +401,8 @@ int snapshot_load(struct snapshot *snapshot, const struct persist_settings *sett
                   const struct snapshot_load_options *options, struct rdb_error *error)
 {
     *error = (struct rdb_error){.offset = 0};
-    int file = snapshot->calls->openat(AT_FDCWD, settings->file_name, O_RDONLY | O_CLOEXEC, 0);
+    /* O_NONBLOCK: opening a FIFO must not wait for a writer. */
+    int file = snapshot->calls->openat(AT_FDCWD, settings->file_name, O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0);
     if (file < 0 && errno == ENOENT)
         return -ENOENT;
     struct source source;
