@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "commands/authenticate.h"
 #include "process.h"
 
 #include <errno.h>
@@ -106,7 +107,7 @@ static void *on_opened(void *context, struct connection *connection)
     connection_describe_kind(connection, &facts);
     session->flags |=
         (facts.is_unix ? SESSION_UNIX_SOCKET : 0u) | (facts.is_loopback ? SESSION_LOOPBACK : 0u);
-    connection_set_trusted(connection, !server_has_password(server));
+    authenticate_reset(session, &server->commands.settings);
     return session;
 }
 

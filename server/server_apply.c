@@ -3,6 +3,7 @@
 #include "server.h"
 
 #include "base/log.h"
+#include "commands/authenticate.h"
 #include "process.h"
 
 #include <errno.h>
@@ -28,6 +29,7 @@ void server_apply_settings(struct server *server)
     server->commands.settings = config->commands;
     server->commands.settings.save_points_set = config->persist.save_point_count > 0;
     commands_update_settings(&server->commands);
+    authenticate_refresh(&server->commands.sessions, &server->commands.settings);
     server->keyspace.settings = config->store;
     slowlog_trim(&server->commands.slowlog, config->commands.slowlog_max_len);
     const struct net_limits limits = {.bulk_max_bytes = config->commands.proto_max_bulk_len,

@@ -33,3 +33,11 @@ void authenticate_reset(struct session *session, const struct command_settings *
         session->flags |= SESSION_AUTHENTICATED;
     session->transport->set_trusted(session->connection, trusted);
 }
+
+void authenticate_refresh(const struct session_list *sessions, const struct command_settings *settings)
+{
+    for (const struct links *at = sessions->sessions.next; at != &sessions->sessions; at = at->next) {
+        const struct session *session = links_container(at, struct session, links);
+        session->transport->set_trusted(session->connection, authenticate_is_done(session, settings));
+    }
+}

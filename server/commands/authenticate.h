@@ -28,4 +28,8 @@ bool authenticate_session(struct session *session, const struct command_settings
 /* Back to the rights of a fresh connection. */
 void authenticate_reset(struct session *session, const struct command_settings *settings);
 
+/* The password was set, changed or removed: lifts the limits on strangers where nobody has to log in now, or
+ * puts them back. Sessions keep the rights they have. */
+void authenticate_refresh(const struct session_list *sessions, const struct command_settings *settings);
+
 #endif

@@ -1,6 +1,7 @@
 /* Commands about connections: rights, names, killing, replies on and off. Error texts are compared with
  * redis-server itself by the differential tests. */
 #include "command_fixture.h"
+#include "commands/authenticate.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -96,6 +97,21 @@ Test(cmd_connection, authenticates)
     expect("PING", NOAUTH);
     expect("AUTH default secret", "+OK|");
     expect("PING", "+PONG|");
+}
+
+Test(cmd_connection, follows_the_password)
+{
+    static char password[] = "secret";
+    struct command_settings *settings = &fixture.commands.settings;
+    expect("AUTH default anything", "+OK|");
+    settings->requirepass = password;
+    authenticate_refresh(&fixture.commands.sessions, settings);
+    cr_assert(own.trusted, "who is in stays in");
+    expect("PING", "+PONG|");
+    cr_assert_not(other.trusted);
+    settings->requirepass = NULL;
+    authenticate_refresh(&fixture.commands.sessions, settings);
+    cr_assert(other.trusted, "nobody is a stranger now");
 }
 
 Test(cmd_connection, needs_no_password_without_one)
