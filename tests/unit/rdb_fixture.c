@@ -1,10 +1,10 @@
 /* Dumps for tests: see rdb_fixture.h. */
 #include "rdb_fixture.h"
 
+#include "base/check.h"
 #include "persist/crc64.h"
 #include "persist/rdb_write.h"
 
-#include <criterion/criterion.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -59,7 +59,7 @@ const char *fixture_get(struct database *db, const char *key)
         return NULL;
     char scratch[ENTRY_INTEGER_TEXT_BYTES];
     struct slice value = entry_string(entry, scratch);
-    cr_assert_lt(value.length, sizeof(text));
+    CHECK(value.length < sizeof(text));
     memcpy(text, value.data, value.length);
     text[value.length] = 0;
     return text;
@@ -101,7 +101,7 @@ void fixture_write(const struct keyspace *keyspace, bool compression, struct buf
     memory_sink_open(&sink, dump);
     struct rdb_write_options options = {
         .compression = compression, .created_s = 1700000000, .used_bytes = 12345, .report_keys = 1024};
-    cr_assert_eq(rdb_write(&sink.sink, keyspace, &options), 0);
+    CHECK(rdb_write(&sink.sink, keyspace, &options) == 0);
     memory_sink_close(&sink);
 }
 
@@ -110,10 +110,10 @@ int fixture_load(struct keyspace *keyspace, const void *data, size_t length,
                  struct rdb_error *error)
 {
     int file = memfd_create("dump", MFD_CLOEXEC);
-    cr_assert_geq(file, 0);
-    cr_assert_eq(pwrite(file, data, length, 0), (ssize_t)length);
+    CHECK(file >= 0);
+    CHECK(pwrite(file, data, length, 0) == (ssize_t)length);
     struct source source;
-    cr_assert_eq(source_open_file(&source, &system_calls_libc, file), 0);
+    CHECK(source_open_file(&source, &system_calls_libc, file) == 0);
     *error = (struct rdb_error){.offset = 0};
     int status = rdb_load(keyspace, &source, options, result, error);
     source_close(&source);

@@ -9,7 +9,8 @@
 
 /*
  * Dumps in memory: made by hand or by the writer, read through a file of its own so that the reader's window
- * moves. The clock stands still at RDB_FIXTURE_NOW_MS.
+ * moves. Failures here are CHECKs, so that fuzz targets can use it too. The clock stands still at
+ * RDB_FIXTURE_NOW_MS.
  */
 
 #define RDB_FIXTURE_NOW_MS INT64_C(1700000000000)
