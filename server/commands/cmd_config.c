@@ -55,15 +55,16 @@ void cmd_config_resetstat(struct call *call)
 
 void cmd_config_help(struct call *call)
 {
-    static const char *const lines[] = {"GET <pattern>",
-                                        "    Return parameters matching the glob-like <pattern> and their "
-                                        "values.",
-                                        "SET <directive> <value>",
-                                        "    Set the configuration <directive> to <value>.",
-                                        "RESETSTAT",
-                                        "    Reset statistics reported by the INFO command.",
-                                        "REWRITE",
-                                        "    Rewrite the configuration file.",
-                                        NULL};
+    static const char *const lines[] = {
+        "GET <pattern> [<pattern> ...]",
+        "    Show the options whose names fit, and their values.",
+        "SET <option> <value> [<option> <value> ...]",
+        "    Change options: all of them, or none when one is refused.",
+        "RESETSTAT",
+        "    Start the counters of INFO again.",
+        "REWRITE",
+        "    Bring the configuration file up to date with what is in force.",
+        NULL,
+    };
     call_reply_help(call, lines);
 }

@@ -688,6 +688,7 @@ void keyspace_swap(struct database *a, struct database *b)
     *b = keep;
     b->id = a->id;
     a->id = keep.id;
+    a->keyspace->dirty++;
 }
 
 /* ---- dropping a whole database ---- */
