@@ -33,7 +33,7 @@ int log_configure(const struct log_options *options)
             return -errno;
         close(fd);
     }
-    strcpy(log_state.path, path);
+    memcpy(log_state.path, path, strlen(path) + 1);
     log_state.level = options->level;
     if (log_state.syslog_enabled)
         closelog();

@@ -87,7 +87,7 @@ static void commands_count_error(struct commands *commands, struct slice text)
             return;
         commands->error_kinds++;
         *at = mem_alloc_zero(sizeof(**at));
-        strcpy((*at)->code, code);
+        memcpy((*at)->code, code, length + 1);
     }
     (*at)->count++;
 }
