@@ -154,9 +154,8 @@ static bool call_is_allowed(struct call *call)
         reply_error(call->reply, "NOAUTH Authentication required.");
         return false;
     }
-    bool writes = (flags & COMMAND_WRITE) || strcmp(call->command->name, "ping") == 0;
-    if (__builtin_expect(commands->last_save_failed && writes, 0) && settings->stop_writes_on_bgsave_error &&
-        settings->save_points_set) {
+    if (__builtin_expect(commands->last_save_failed, 0) && settings->stop_writes_on_bgsave_error &&
+        settings->save_points_set && ((flags & COMMAND_WRITE) || strcmp(call->command->name, "ping") == 0)) {
         reply_error(call->reply, "MISCONF Redis is configured to save RDB snapshots, but it's currently "
                                  "unable to persist to disk. "
                                  "Commands that may modify the data set are disabled, because this instance "
