@@ -23,26 +23,16 @@ static void *array_grow(void *array, size_t *capacity, size_t needed, size_t ite
 
 /* ---- the batch ---- */
 
-struct batch_request *batch_add(struct worker *worker, struct connection *connection)
+void batch_grow_requests(struct batch *batch)
 {
-    struct batch *batch = &worker->batch;
-    if (batch->count == batch->capacity)
-        batch->requests =
-            array_grow(batch->requests, &batch->capacity, batch->count + 1, sizeof(*batch->requests));
-    struct batch_request *added = &batch->requests[batch->count++];
-    *added = (struct batch_request){.request = {.session = connection->session},
-                                    .connection = connection,
-                                    .first_slice = batch->slice_count};
-    return added;
+    batch->requests =
+        array_grow(batch->requests, &batch->capacity, batch->count + 1, sizeof(*batch->requests));
 }
 
-struct slice *batch_slices(struct worker *worker, size_t count)
+void batch_grow_slices(struct batch *batch, size_t count)
 {
-    struct batch *batch = &worker->batch;
-    if (batch->slice_count + count > batch->slice_capacity)
-        batch->slices = array_grow(batch->slices, &batch->slice_capacity, batch->slice_count + count,
-                                   sizeof(*batch->slices));
-    return batch->slices + batch->slice_count;
+    batch->slices =
+        array_grow(batch->slices, &batch->slice_capacity, batch->slice_count + count, sizeof(*batch->slices));
 }
 
 void worker_touch(struct worker *worker, struct connection *connection)
@@ -92,7 +82,7 @@ static void worker_send_runs(struct worker *worker)
 
 static void request_free_blobs(struct request *request)
 {
-    for (uint32_t i = 0; request->blobs && i < request->argc; i++) {
+    for (uint32_t i = 0; i < request->argc; i++) {
         if (request->blobs[i])
             blob_release(request->blobs[i]);
     }
@@ -100,16 +90,23 @@ static void request_free_blobs(struct request *request)
     request->blobs = NULL;
 }
 
-static void request_finish(struct batch_request *item)
+static void request_finish_owned(struct batch_request *item)
 {
     free(item->error);
     if (item->deferred) {
         item->deferred->blobs = item->request.blobs;
         deferred_free(item->deferred);
         item->request.blobs = NULL;
-        return;
+    } else if (item->request.blobs) {
+        request_free_blobs(&item->request);
     }
-    request_free_blobs(&item->request);
+}
+
+/* Most requests own nothing: this costs them one comparison. */
+static inline void request_finish(struct batch_request *item)
+{
+    if (__builtin_expect(item->error || item->deferred || item->request.blobs, 0))
+        request_finish_owned(item);
 }
 
 static void worker_reply_error(struct worker *worker, struct connection *connection, const char *error)

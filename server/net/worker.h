@@ -158,8 +158,8 @@ struct worker {
 };
 
 /* worker.c */
-struct batch_request *batch_add(struct worker *worker, struct connection *connection);
-struct slice *batch_slices(struct worker *worker, size_t count);
+void batch_grow_requests(struct batch *batch);
+void batch_grow_slices(struct batch *batch, size_t count);
 void worker_touch(struct worker *worker, struct connection *connection);
 void worker_run(struct worker *worker);
 /* Looks at a connection again in the next turn, although its socket may be silent. */
@@ -179,5 +179,27 @@ void output_send_run(struct connection *connection, struct reply *reply, size_t 
                      size_t first_segment, size_t last_segment);
 void output_flush(struct connection *connection);
 void output_free(struct connection *connection);
+
+/* Adds a request without arguments yet. */
+static inline struct batch_request *batch_add(struct worker *worker, struct connection *connection)
+{
+    struct batch *batch = &worker->batch;
+    if (__builtin_expect(batch->count == batch->capacity, 0))
+        batch_grow_requests(batch);
+    struct batch_request *added = &batch->requests[batch->count++];
+    *added = (struct batch_request){.request = {.session = connection->session},
+                                    .connection = connection,
+                                    .first_slice = batch->slice_count};
+    return added;
+}
+
+/* Returns room for slices behind those of the batch; slice_count is the caller's to raise. */
+static inline struct slice *batch_slices(struct worker *worker, size_t count)
+{
+    struct batch *batch = &worker->batch;
+    if (__builtin_expect(batch->slice_count + count > batch->slice_capacity, 0))
+        batch_grow_slices(batch, count);
+    return batch->slices + batch->slice_count;
+}
 
 #endif

@@ -28,11 +28,28 @@ static uint64_t entry_hash(const void *item)
 
 static const struct table_type keyspace_table_type = {.hash = entry_hash};
 
+/* memcmp for keys: most are short, and a call costs more than comparing them. */
+static inline bool bytes_equal(const char *a, const char *b, size_t length)
+{
+    if (length > 32 || length < 8)
+        return memcmp(a, b, length) == 0;
+    uint64_t left, right;
+    for (size_t at = 0; at + 8 < length; at += 8) {
+        memcpy(&left, a + at, 8);
+        memcpy(&right, b + at, 8);
+        if (left != right)
+            return false;
+    }
+    memcpy(&left, a + length - 8, 8);
+    memcpy(&right, b + length - 8, 8);
+    return left == right;
+}
+
 static bool entry_has_key(const void *item, const void *key)
 {
     const struct slice *name = key;
     struct slice own = entry_key(item);
-    return own.length == name->length && memcmp(own.data, name->data, own.length) == 0;
+    return own.length == name->length && bytes_equal(own.data, name->data, own.length);
 }
 
 static struct entry **keyspace_slot(const struct database *db, const struct key *key)

@@ -8,6 +8,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /*
  * The segmented hash table of keys, and of the members of large sets and hashes.
  *
@@ -112,15 +116,20 @@ static inline struct table_bucket *table_bucket_next(const struct table_bucket *
 /* Bit i is set when slot i holds an item with this hash's fingerprint. */
 static inline unsigned table_bucket_matches(const struct table_bucket *bucket, uint64_t hash)
 {
+#ifdef __SSE2__
+    __m128i fingerprints = _mm_loadl_epi64((const __m128i *)(const void *)bucket);
+    __m128i equal = _mm_cmpeq_epi8(fingerprints, _mm_set1_epi8((char)hash));
+    return (unsigned)_mm_movemask_epi8(equal) & bucket->state & 0x7f;
+#else
     uint64_t word;
     memcpy(&word, bucket, sizeof(word));
-    /* Bytes that equal the fingerprint become zero; the classic zero-byte test then needs the exact variant,
-     * without carries between bytes, because false positives would cost a cache miss. */
+    /* Bytes that equal the fingerprint become zero; the zero-byte test is the exact one, without carries
+     * between bytes, because a false positive would cost a cache miss. */
     uint64_t difference = word ^ ((hash & 0xff) * 0x0101010101010101u);
-    uint64_t zeros =
-        ~(((difference & 0x7f7f7f7f7f7f7f7fu) + 0x7f7f7f7f7f7f7f7fu) | difference | 0x7f7f7f7f7f7f7f7fu);
-    unsigned mask = (unsigned)(((zeros >> 7) * 0x0102040810204080u) >> 56);
-    return mask & bucket->state & 0x7f;
+    uint64_t low = 0x7f7f7f7f7f7f7f7fu;
+    uint64_t zeros = ~(((difference & low) + low) | difference | low);
+    return (unsigned)(((zeros >> 7) * 0x0102040810204080u) >> 56) & bucket->state & 0x7f;
+#endif
 }
 
 /* Returns the slot of the item that matches the key, or NULL. Equals is called for items whose fingerprint
