@@ -2,6 +2,8 @@
 #include "store/digest.h"
 
 #include "base/check.h"
+#include "store/hash_type.h"
+#include "store/set_type.h"
 
 #include <arpa/inet.h>
 #include <nettle/sha1.h>
@@ -44,12 +46,32 @@ static void digest_string(struct digest *digest, const struct entry *entry)
     digest_mix(digest, value.data, value.length);
 }
 
+static bool digest_member(void *context, struct slice member)
+{
+    digest_add(context, member.data, member.length);
+    return true;
+}
+
+static void digest_field(void *context, struct slice field, struct slice value)
+{
+    struct digest own = {0};
+    digest_mix(&own, field.data, field.length);
+    digest_mix(&own, value.data, value.length);
+    digest_add(context, own.bytes, DIGEST_BYTES);
+}
+
 void digest_entry(struct digest *digest, const struct entry *entry)
 {
     digest_mix_number(digest, entry->type);
     switch (entry->type) {
     case VALUE_STRING:
         digest_string(digest, entry);
+        break;
+    case VALUE_SET:
+        set_visit(set_view_of(entry), digest_member, digest);
+        break;
+    case VALUE_HASH:
+        hash_visit(entry, digest_field, digest);
         break;
     default:
         CHECK(!"known type");

@@ -53,6 +53,12 @@ size_t intset_bytes_with(const char *intset, int64_t value);
 /* Inserts a value at the index that intset_find gave. The block has room for intset_bytes_with. */
 void intset_insert(char *intset, int64_t value, uint32_t index);
 
+/* Corrects the header after the bytes of values were taken out. */
+static inline void intset_set_count(char *intset, uint32_t count)
+{
+    __builtin_memcpy(intset + 4, &count, sizeof(count));
+}
+
 /* Takes the value at index out; the set becomes one width shorter. */
 void intset_remove(char *intset, uint32_t index);
 

@@ -2,6 +2,8 @@
 #include "value.h"
 
 #include "base/check.h"
+#include "store/hash_value.h"
+#include "store/set_value.h"
 
 /* Packed collections (packed.h) and strings are blobs, whatever their type. */
 static bool value_is_blob(enum value_type type, enum value_encoding encoding)
@@ -11,12 +13,17 @@ static bool value_is_blob(enum value_type type, enum value_encoding encoding)
 
 void value_free(enum value_type type, enum value_encoding encoding, void *object, struct reclaim *reclaim)
 {
-    (void)reclaim;
     if (value_is_blob(type, encoding)) {
         blob_release(object);
         return;
     }
     switch (type) {
+    case VALUE_SET:
+        set_value_free(object, reclaim);
+        return;
+    case VALUE_HASH:
+        hash_value_free(object, reclaim);
+        return;
     default:
         CHECK(!"known type");
     }
@@ -27,6 +34,10 @@ void *value_copy(enum value_type type, enum value_encoding encoding, void *objec
     if (value_is_blob(type, encoding))
         return blob_retain(object);
     switch (type) {
+    case VALUE_SET:
+        return set_value_copy(object);
+    case VALUE_HASH:
+        return hash_value_copy(object);
     default:
         CHECK(!"known type");
     }
@@ -38,6 +49,10 @@ size_t value_footprint_bytes(enum value_type type, enum value_encoding encoding,
     if (value_is_blob(type, encoding))
         return blob_footprint_bytes(object);
     switch (type) {
+    case VALUE_SET:
+        return set_value_footprint_bytes(object);
+    case VALUE_HASH:
+        return hash_value_footprint_bytes(object);
     default:
         CHECK(!"known type");
     }
