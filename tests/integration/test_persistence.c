@@ -75,7 +75,7 @@ static void fill(redisContext *on)
             text[sizes[j]] = '\0';
             expect(on, "OK", "SET compressible:%d %s", sizes[j], text);
             for (int k = 0; k < sizes[j]; k++)
-                text[k] = (char)(33 + (k * 7919 + k * k * 31) % 90);
+                text[k] = (char)(33 + ((unsigned)k * 7919 + (unsigned)k * (unsigned)k * 31) % 90);
             expect(on, "OK", "SET dense:%d %s", sizes[j], text);
         }
         expect(on, "OK", "SET %b %b", "k\0\xff\r\n", (size_t)5, "\0\1\2\xfe\xff", (size_t)5);
