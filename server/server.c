@@ -3,6 +3,7 @@
  */
 #include "server.h"
 
+#include "base/allocator.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/hash.h"
@@ -267,7 +268,7 @@ int server_start(struct server *server, const char *program)
         return error;
     server_install_hooks(server);
     server_start_cron(server);
-    server->startup_memory_bytes = mem_used_bytes();
+    server->startup_memory_bytes = allocator_used_bytes();
     error = server_load(server);
     if (error)
         return error;

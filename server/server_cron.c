@@ -4,6 +4,7 @@
  */
 #include "server.h"
 
+#include "base/allocator.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -134,7 +135,7 @@ static void server_each_second(struct server *server)
 {
     server_close_idle_clients(server);
     mem_decay();
-    uint64_t used_bytes = mem_used_bytes();
+    uint64_t used_bytes = allocator_used_bytes();
     if (used_bytes > server->peak_memory_bytes)
         server->peak_memory_bytes = used_bytes;
 }

@@ -1,9 +1,9 @@
 /* What commands ask of the server: saving, shutting down, facts, configuration. Main thread only. */
 #include "server.h"
 
+#include "base/allocator.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "persist/rdb_dump.h"
 
 #include <errno.h>
@@ -209,7 +209,8 @@ static void service_facts(void *context, struct server_facts *facts)
     facts->run_id = server->run_id;
     facts->supervised = server->supervised;
     facts->startup_memory_bytes = server->startup_memory_bytes;
-    uint64_t used_bytes = mem_used_bytes();
+    facts->maxmemory_policy = config_enum_name(&server->config, "maxmemory-policy");
+    uint64_t used_bytes = allocator_used_bytes();
     if (used_bytes > server->peak_memory_bytes)
         server->peak_memory_bytes = used_bytes;
     facts->peak_memory_bytes = server->peak_memory_bytes;

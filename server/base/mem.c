@@ -75,6 +75,11 @@ size_t mem_used_bytes(void)
     return checked_used_bytes;
 }
 
+void mem_slab_measure(struct mem_slab_totals *totals)
+{
+    *totals = (struct mem_slab_totals){0};
+}
+
 void mem_trim(void)
 {
 }
@@ -109,7 +114,9 @@ static struct {
     struct slab **cache;                /* empty slabs; those past SLAB_CACHE_KEPT hold no pages */
     size_t cache_count;
     size_t cache_capacity;
+    size_t slab_count; /* cached or open */
     size_t used_bytes;
+    size_t large_bytes; /* of used_bytes: from malloc */
     bool ready;
 } mem_state;
 
@@ -140,6 +147,7 @@ static void slab_map_region(void)
         munmap(region, lead);
     if (lead != SLAB_BYTES)
         munmap(region + lead + SLAB_REGION_BYTES, SLAB_BYTES - lead);
+    mem_state.slab_count += SLAB_REGION_BYTES / SLAB_BYTES;
     for (size_t at = SLAB_REGION_BYTES; at > 0; at -= SLAB_BYTES)
         slab_cache_push((struct slab *)(void *)(region + lead + at - SLAB_BYTES));
 }
@@ -232,8 +240,10 @@ void *mem_try_alloc(size_t size)
     if (size > SIZE_MAX / 2)
         return NULL;
     void *block = malloc(size);
-    if (block)
+    if (block) {
         mem_state.used_bytes += mem_round(size);
+        mem_state.large_bytes += mem_round(size);
+    }
     return block;
 }
 
@@ -242,15 +252,25 @@ void mem_free(void *block, size_t size)
     if (block == NULL)
         return;
     mem_state.used_bytes -= mem_round(size);
-    if (size <= MEM_SMALL_MAX_BYTES)
+    if (size <= MEM_SMALL_MAX_BYTES) {
         slab_free(block);
-    else
-        free(block);
+        return;
+    }
+    mem_state.large_bytes -= mem_round(size);
+    free(block);
 }
 
 size_t mem_used_bytes(void)
 {
     return mem_state.used_bytes;
+}
+
+void mem_slab_measure(struct mem_slab_totals *totals)
+{
+    size_t kept = mem_state.cache_count < SLAB_CACHE_KEPT ? mem_state.cache_count : SLAB_CACHE_KEPT;
+    size_t open = mem_state.slab_count - mem_state.cache_count;
+    totals->used_bytes = mem_state.used_bytes - mem_state.large_bytes;
+    totals->held_bytes = (open + kept) * SLAB_BYTES;
 }
 
 void mem_trim(void)
@@ -294,6 +314,7 @@ void *mem_resize(void *block, size_t old_size, size_t new_size)
         size_t old_round = mem_round(old_size);
         block = mem_check_allocated(realloc(block, new_size));
         mem_state.used_bytes += mem_round(new_size) - old_round;
+        mem_state.large_bytes += mem_round(new_size) - old_round;
         return block;
     }
 #endif

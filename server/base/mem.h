@@ -40,6 +40,13 @@ size_t mem_round(size_t size);
 /* Bytes handed out and not yet freed, rounded as mem_round does. */
 size_t mem_used_bytes(void);
 
+/* Of the slabs alone: malloc's own statistics do not know them. */
+struct mem_slab_totals {
+    size_t used_bytes; /* handed out and not yet freed */
+    size_t held_bytes; /* in slabs that are open, or keep their pages */
+};
+void mem_slab_measure(struct mem_slab_totals *totals);
+
 /* Returns cached empty slabs, and all else that is free, to the system. */
 void mem_trim(void);
 

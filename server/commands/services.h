@@ -57,7 +57,8 @@ struct server_facts {
     int tcp_port;
     const char *executable, *config_file, *run_id;
     const char *supervised; /* "no", "systemd", "upstart" */
-    uint64_t startup_memory_bytes, peak_memory_bytes;
+    uint64_t startup_memory_bytes, peak_memory_bytes; /* as allocator_used_bytes */
+    const char *maxmemory_policy;
 };
 
 struct services {

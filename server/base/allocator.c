@@ -1,0 +1,108 @@
+/* Totals over the slabs of mem.c and the general allocator. See allocator.h. Main thread only. */
+#include "allocator.h"
+
+#include "mem.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+uint64_t allocator_process_resident_bytes(void)
+{
+    char text[128];
+    unsigned long long size_pages, resident_pages;
+    int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return 0;
+    ssize_t length = read(file, text, sizeof(text) - 1);
+    close(file);
+    if (length <= 0)
+        return 0;
+    text[length] = 0;
+    if (sscanf(text, "%llu %llu", &size_pages, &resident_pages) != 2)
+        return 0;
+    return resident_pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+#ifdef SPINDLE_JEMALLOC
+
+#include <jemalloc/jemalloc.h>
+
+#define TEXT_OF(number)       #number
+#define TEXT_OF_VALUE(number) TEXT_OF(number)
+
+static uint64_t read_statistic(const char *name)
+{
+    size_t value = 0, size = sizeof(value);
+    return mallctl(name, &value, &size, NULL, 0) == 0 ? value : 0;
+}
+
+/* Statistics are a copy that is brought up to date on demand. */
+static void refresh_statistics(void)
+{
+    uint64_t epoch = 1;
+    mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch));
+}
+
+void allocator_measure(struct allocator_totals *totals)
+{
+    struct mem_slab_totals slabs;
+    mem_slab_measure(&slabs);
+    refresh_statistics();
+    *totals = (struct allocator_totals){
+        .allocated_bytes = read_statistic("stats.allocated") + slabs.used_bytes,
+        .active_bytes = read_statistic("stats.active") + slabs.held_bytes,
+        .resident_bytes = read_statistic("stats.resident") + slabs.held_bytes,
+    };
+}
+
+uint64_t allocator_used_bytes(void)
+{
+    struct mem_slab_totals slabs;
+    mem_slab_measure(&slabs);
+    refresh_statistics();
+    return read_statistic("stats.allocated") + slabs.used_bytes;
+}
+
+const char *allocator_name(void)
+{
+    return "jemalloc-" TEXT_OF_VALUE(JEMALLOC_VERSION_MAJOR) "." TEXT_OF_VALUE(
+        JEMALLOC_VERSION_MINOR) "." TEXT_OF_VALUE(JEMALLOC_VERSION_BUGFIX);
+}
+
+bool allocator_report(void (*write)(void *context, const char *text), void *context)
+{
+    malloc_stats_print(write, context, NULL);
+    return true;
+}
+
+#else
+
+/* The sanitizers' allocators tell nothing: what mem.h counts has to do. */
+void allocator_measure(struct allocator_totals *totals)
+{
+    *totals = (struct allocator_totals){
+        .allocated_bytes = mem_used_bytes(),
+        .active_bytes = allocator_process_resident_bytes(),
+        .resident_bytes = allocator_process_resident_bytes(),
+    };
+}
+
+uint64_t allocator_used_bytes(void)
+{
+    return mem_used_bytes();
+}
+
+const char *allocator_name(void)
+{
+    return "libc";
+}
+
+bool allocator_report(void (*write)(void *context, const char *text), void *context)
+{
+    (void)write;
+    (void)context;
+    return false;
+}
+
+#endif
