@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "store/hash_type.h"
+#include "store/list_type.h"
 #include "store/set_type.h"
 
 #include <arpa/inet.h>
@@ -60,12 +61,27 @@ static void digest_field(void *context, struct slice field, struct slice value)
     digest_add(context, own.bytes, DIGEST_BYTES);
 }
 
+static void digest_list(struct digest *digest, const struct entry *entry)
+{
+    struct list_cursor cursor;
+    for (list_cursor_begin(&cursor, entry, LIST_HEAD, 0); list_cursor_has(&cursor);
+         list_cursor_next(&cursor)) {
+        char scratch[LISTPACK_INTEGER_TEXT_BYTES];
+        struct slice text = listpack_text(list_cursor_get(&cursor), scratch);
+        digest_mix(digest, text.data, text.length);
+    }
+    list_cursor_end(&cursor);
+}
+
 void digest_entry(struct digest *digest, const struct entry *entry)
 {
     digest_mix_number(digest, entry->type);
     switch (entry->type) {
     case VALUE_STRING:
         digest_string(digest, entry);
+        break;
+    case VALUE_LIST:
+        digest_list(digest, entry);
         break;
     case VALUE_SET:
         set_visit(set_view_of(entry), digest_member, digest);

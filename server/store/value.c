@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "store/hash_value.h"
+#include "store/list_value.h"
 #include "store/set_value.h"
 
 /* Packed collections (packed.h) and strings are blobs, whatever their type. */
@@ -18,6 +19,9 @@ void value_free(enum value_type type, enum value_encoding encoding, void *object
         return;
     }
     switch (type) {
+    case VALUE_LIST:
+        list_value_free(object, reclaim);
+        return;
     case VALUE_SET:
         set_value_free(object, reclaim);
         return;
@@ -34,6 +38,8 @@ void *value_copy(enum value_type type, enum value_encoding encoding, void *objec
     if (value_is_blob(type, encoding))
         return blob_retain(object);
     switch (type) {
+    case VALUE_LIST:
+        return list_value_copy(object);
     case VALUE_SET:
         return set_value_copy(object);
     case VALUE_HASH:
@@ -49,6 +55,8 @@ size_t value_footprint_bytes(enum value_type type, enum value_encoding encoding,
     if (value_is_blob(type, encoding))
         return blob_footprint_bytes(object);
     switch (type) {
+    case VALUE_LIST:
+        return list_value_footprint_bytes(object);
     case VALUE_SET:
         return set_value_footprint_bytes(object);
     case VALUE_HASH:
