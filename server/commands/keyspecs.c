@@ -120,7 +120,7 @@ int keys_of_sort(const struct slice *argv, int argc, struct key_positions *posit
         else if (slice_is_word(argv[at], "BY") || slice_is_word(argv[at], "GET"))
             at += 1;
         else if (slice_is_word(argv[at], "STORE") && at + 1 < argc)
-            destination = ++at;
+            destination = at + 1;
     }
     key_positions_add(positions, 1, KEY_RO | KEY_ACCESS);
     if (destination)

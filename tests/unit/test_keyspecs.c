@@ -100,6 +100,8 @@ Test(keyspecs, finds_keys)
         {"sort k", "k:" READ},
         {"sort k by x get # store y", "k:" READ " y:" STORE},
         {"sort k store y store z", "k:" READ " z:" STORE},
+        {"sort k store store store z", "k:" READ " z:" STORE},
+        {"sort k store limit store z", "k:" READ " limit:" STORE},
         {"sort k get store", "k:" READ},
         {"sort k limit store store store x", "k:" READ " x:" STORE},
         {"sort k limit 1", "k:" READ},
