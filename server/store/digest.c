@@ -2,9 +2,11 @@
 #include "store/digest.h"
 
 #include "base/check.h"
+#include "protocol/number.h"
 #include "store/hash_type.h"
 #include "store/list_type.h"
 #include "store/set_type.h"
+#include "store/zset_type.h"
 
 #include <arpa/inet.h>
 #include <nettle/sha1.h>
@@ -53,6 +55,16 @@ static bool digest_member(void *context, struct slice member)
     return true;
 }
 
+static void digest_scored(void *context, struct slice member, double score)
+{
+    char text[NUMBER_DOUBLE_TEXT_MAX];
+    size_t length = number_format_double(text, score);
+    struct digest own = {0};
+    digest_mix(&own, member.data, member.length);
+    digest_mix(&own, text, length);
+    digest_add(context, own.bytes, DIGEST_BYTES);
+}
+
 static void digest_field(void *context, struct slice field, struct slice value)
 {
     struct digest own = {0};
@@ -85,6 +97,9 @@ void digest_entry(struct digest *digest, const struct entry *entry)
         break;
     case VALUE_SET:
         set_visit(set_view_of(entry), digest_member, digest);
+        break;
+    case VALUE_ZSET:
+        zset_visit(entry, digest_scored, digest);
         break;
     case VALUE_HASH:
         hash_visit(entry, digest_field, digest);

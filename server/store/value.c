@@ -5,6 +5,7 @@
 #include "store/hash_value.h"
 #include "store/list_value.h"
 #include "store/set_value.h"
+#include "store/zset_value.h"
 
 /* Packed collections (packed.h) and strings are blobs, whatever their type. */
 static bool value_is_blob(enum value_type type, enum value_encoding encoding)
@@ -25,6 +26,9 @@ void value_free(enum value_type type, enum value_encoding encoding, void *object
     case VALUE_SET:
         set_value_free(object, reclaim);
         return;
+    case VALUE_ZSET:
+        zset_value_free(object, reclaim);
+        return;
     case VALUE_HASH:
         hash_value_free(object, reclaim);
         return;
@@ -42,6 +46,8 @@ void *value_copy(enum value_type type, enum value_encoding encoding, void *objec
         return list_value_copy(object);
     case VALUE_SET:
         return set_value_copy(object);
+    case VALUE_ZSET:
+        return zset_value_copy(object);
     case VALUE_HASH:
         return hash_value_copy(object);
     default:
@@ -59,6 +65,8 @@ size_t value_footprint_bytes(enum value_type type, enum value_encoding encoding,
         return list_value_footprint_bytes(object);
     case VALUE_SET:
         return set_value_footprint_bytes(object);
+    case VALUE_ZSET:
+        return zset_value_footprint_bytes(object);
     case VALUE_HASH:
         return hash_value_footprint_bytes(object);
     default:
