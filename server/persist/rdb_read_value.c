@@ -232,7 +232,7 @@ static int read_compressed(struct rdb_reader *reader, uint64_t offset, bool keep
 
 static int read_string(struct rdb_reader *reader, bool keep, struct rdb_string *string)
 {
-    uint64_t offset = source_offset(reader->source), length, integer;
+    uint64_t offset = source_offset(reader->source), length = 0, integer;
     bool special;
     int error = read_length_or_form(reader, &length, &special);
     if (error)
