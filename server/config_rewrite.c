@@ -55,8 +55,21 @@ static void words_free(struct words *words)
     buffer_free(&words->text);
 }
 
+/* 64mb and 67108864, YES and yes are the same. */
+static bool words_agree(const struct config_option *option, struct slice a, struct slice b)
+{
+    uint64_t left, right;
+    if (slice_equals(a, b))
+        return true;
+    if (option->kind == CONFIG_TEXT || a.length == 0 || b.length == 0)
+        return false;
+    if (a.length == b.length && strncasecmp(a.data, b.data, a.length) == 0)
+        return true;
+    return config_parse_memory(a, &left) && config_parse_memory(b, &right) && left == right;
+}
+
 /* The same option with the same value, whatever the spacing and quoting. */
-static bool lines_agree(struct slice a, struct slice b)
+static bool lines_agree(const struct config_option *option, struct slice a, struct slice b)
 {
     struct words left, right;
     words_split(&left, a);
@@ -64,7 +77,7 @@ static bool lines_agree(struct slice a, struct slice b)
     bool agree = left.count == right.count && left.count > 0 &&
                  config_option_find(left.words[0], NULL) == config_option_find(right.words[0], NULL);
     for (int i = 1; agree && i < left.count; i++)
-        agree = slice_equals(left.words[i], right.words[i]);
+        agree = words_agree(option, left.words[i], right.words[i]);
     words_free(&left);
     words_free(&right);
     return agree;
@@ -85,7 +98,7 @@ static void rewrite_option_line(struct rewriter *rewriter, const struct config_o
     wanted->in_file = true;
     struct slice wanted_line;
     if (config_next_line(&wanted->left, &wanted_line))
-        append_line(rewriter, lines_agree(line, wanted_line) ? line : wanted_line);
+        append_line(rewriter, lines_agree(option, line, wanted_line) ? line : wanted_line);
 }
 
 /* A `user default` line of redis-server repeats the password, which may have changed; requirepass says it. */
