@@ -147,6 +147,7 @@ static enum request_outcome on_execute(void *context, struct request *request, s
 static void on_end(void *context)
 {
     struct server *server = context;
+    blocking_expire(&server->commands, server->keyspace.now_ms);
     if (!reclaim_is_idle(&server->keyspace.reclaim))
         server_wake_background(server);
 }

@@ -145,6 +145,7 @@ static void on_cron(uv_timer_t *timer)
     struct server *server = timer->data;
     int64_t now_ms = clock_wall_ms();
     keyspace_set_time(&server->keyspace, now_ms);
+    blocking_expire(&server->commands, now_ms);
     server_sample_rates(server);
     if (!server->snapshot.loading && server_sweep_slice(server))
         server_wake_background(server);

@@ -269,6 +269,26 @@ void cmd_client_kill(struct call *call)
         reply_integer(call->reply, client_kill(call, &filter));
 }
 
+/* ---- UNBLOCK ---- */
+
+void cmd_client_unblock(struct call *call)
+{
+    int64_t id;
+    if (call->argc > 4) {
+        argument_reply_subcommand_syntax(call);
+        return;
+    }
+    bool with_error = call_argument_is(call, 3, "error");
+    if (call->argc == 4 && !with_error && !call_argument_is(call, 3, "timeout")) {
+        reply_error(call->reply, "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+        return;
+    }
+    if (!call_int64(call, 2, &id, NULL))
+        return;
+    struct session *session = id > 0 ? session_by_id(&call->commands->sessions, (uint64_t)id) : NULL;
+    reply_integer(call->reply, session && blocking_cancel(call->commands, session, with_error));
+}
+
 /* ---- the caller's own settings ---- */
 
 void cmd_client_id(struct call *call)
@@ -413,6 +433,8 @@ void cmd_client_help(struct call *call)
         "    Name this connection.",
         "TRACKINGINFO",
         "    Show how keys are tracked for this connection.",
+        "UNBLOCK <client-id> [TIMEOUT|ERROR]",
+        "    End the waiting of a connection in a blocking command.",
         NULL,
     };
     call_reply_help(call, lines);

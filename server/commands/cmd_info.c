@@ -126,14 +126,6 @@ static void info_server(struct info *info)
 
 /* ---- Clients ---- */
 
-static uint64_t count_blocked(const struct session_list *sessions)
-{
-    uint64_t count = 0;
-    for (const struct links *at = sessions->sessions.next; at != &sessions->sessions; at = at->next)
-        count += (links_container(at, const struct session, links)->flags & SESSION_BLOCKED) != 0;
-    return count;
-}
-
 static void info_clients(struct info *info)
 {
     info_count(info, "connected_clients", info->commands->sessions.count);
@@ -141,7 +133,7 @@ static void info_clients(struct info *info)
     info_number(info, "maxclients", info->commands->settings.max_clients);
     info_count(info, "client_recent_max_input_buffer", 0);
     info_count(info, "client_recent_max_output_buffer", 0);
-    info_count(info, "blocked_clients", count_blocked(&info->commands->sessions));
+    info_count(info, "blocked_clients", info->commands->blocking.count);
     info_count(info, "tracking_clients", 0);
     info_count(info, "clients_in_timeout_table", 0);
 }

@@ -97,6 +97,8 @@ void cmd_swapdb(struct call *call)
     if (!second)
         return;
     keyspace_swap(first, second);
+    blocking_check_database(call->commands, first);
+    blocking_check_database(call->commands, second);
     reply_ok(call->reply);
 }
 

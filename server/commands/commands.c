@@ -19,12 +19,14 @@ void commands_init(struct commands *commands, struct keyspace *keyspace, const s
     registry_init(&commands->registry);
     session_list_init(&commands->sessions);
     slowlog_init(&commands->slowlog);
+    blocking_init(&commands->blocking);
     commands->cycle_scale = clock_measure_scale();
 }
 
 void commands_free(struct commands *commands)
 {
     registry_free(&commands->registry);
+    blocking_free(&commands->blocking);
     slowlog_trim(&commands->slowlog, 0);
     mem_free(commands->latency.events, LATENCY_EVENTS_MAX * sizeof(struct latency_event));
     while (commands->errors) {
@@ -296,6 +298,8 @@ enum request_outcome commands_execute(struct commands *commands, struct request 
             call.command = entry->command;
             session->last_command = entry;
             call_run(&call, entry);
+            if (__builtin_expect(blocking_has_ready(&commands->blocking), 0))
+                blocking_serve_ready(commands);
         }
     }
     if (__builtin_expect(session->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT |

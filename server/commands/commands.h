@@ -1,6 +1,7 @@
 #ifndef SPINDLE_COMMANDS_COMMANDS_H
 #define SPINDLE_COMMANDS_COMMANDS_H
 
+#include "commands/blocking.h"
 #include "commands/call.h"
 #include "commands/latency.h"
 #include "commands/registry.h"
@@ -71,6 +72,7 @@ struct commands {
     size_t error_kinds;
     struct slowlog slowlog;
     struct latency_monitor latency;
+    struct blocking blocking;
     const struct services *services;
     uint64_t cycle_scale;  /* see clock_cycles_to_ns */
     uint64_t cycles;       /* when the previous command ended; commands_begin_batch starts it */

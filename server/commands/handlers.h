@@ -13,8 +13,8 @@ typedef void command_handler(struct call *call);
 /* connection */
 command_handler cmd_auth, cmd_client_getname, cmd_client_getredir, cmd_client_help, cmd_client_id,
     cmd_client_info, cmd_client_kill, cmd_client_list, cmd_client_no_evict, cmd_client_no_touch,
-    cmd_client_reply, cmd_client_setinfo, cmd_client_setname, cmd_client_trackinginfo, cmd_echo, cmd_hello,
-    cmd_ping, cmd_quit, cmd_reset, cmd_select;
+    cmd_client_reply, cmd_client_setinfo, cmd_client_setname, cmd_client_trackinginfo, cmd_client_unblock,
+    cmd_echo, cmd_hello, cmd_ping, cmd_quit, cmd_reset, cmd_select;
 
 /* string */
 command_handler cmd_append, cmd_decr, cmd_decrby, cmd_get, cmd_getdel, cmd_getex, cmd_getrange, cmd_getset,
@@ -55,9 +55,9 @@ command_handler cmd_sadd, cmd_scard, cmd_sdiff, cmd_sdiffstore, cmd_sinter, cmd_
 extern command_handler __attribute__((weak)) cmd_sort, cmd_sort_ro;
 
 /* list */
-extern command_handler __attribute__((weak)) cmd_blmove, cmd_blmpop, cmd_blpop, cmd_brpop, cmd_brpoplpush,
-    cmd_lindex, cmd_linsert, cmd_llen, cmd_lmove, cmd_lmpop, cmd_lpop, cmd_lpos, cmd_lpush, cmd_lpushx,
-    cmd_lrange, cmd_lrem, cmd_lset, cmd_ltrim, cmd_rpop, cmd_rpoplpush, cmd_rpush, cmd_rpushx;
+command_handler cmd_blmove, cmd_blmpop, cmd_blpop, cmd_brpop, cmd_brpoplpush, cmd_lindex, cmd_linsert,
+    cmd_llen, cmd_lmove, cmd_lmpop, cmd_lpop, cmd_lpos, cmd_lpush, cmd_lpushx, cmd_lrange, cmd_lrem, cmd_lset,
+    cmd_ltrim, cmd_rpop, cmd_rpoplpush, cmd_rpush, cmd_rpushx;
 
 /* zset */
 extern command_handler __attribute__((weak)) cmd_bzmpop, cmd_bzpopmax, cmd_bzpopmin, cmd_zadd, cmd_zcard,

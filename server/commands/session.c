@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include "base/mem.h"
+#include "commands/blocking.h"
 
 #include <string.h>
 
@@ -43,6 +44,7 @@ void session_set_text(char **text, struct slice value)
 void session_free(struct session_list *list, struct session *session)
 {
     const struct slice nothing = {"", 0};
+    blocking_forget(session);
     session_set_text(&session->name, nothing);
     session_set_text(&session->library_name, nothing);
     session_set_text(&session->library_version, nothing);

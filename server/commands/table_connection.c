@@ -183,6 +183,22 @@ static const struct command client_subcommands[] = {
         .complexity = "O(1)",
         .summary = "Describes the state of client-side caching for this connection.",
     },
+    {
+        .name = "unblock",
+        .handler = cmd_client_unblock,
+        .arity = -3,
+        .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE,
+        .categories = CATEGORY_ADMIN | CATEGORY_SLOW | CATEGORY_DANGEROUS | CATEGORY_CONNECTION,
+        .group = "connection",
+        .since = "5.0.0",
+        .complexity = "O(log N), N connections",
+        .summary = "Ends the waiting of a connection in a blocking command.",
+        ARGUMENTS(ARGUMENT("client-id", INTEGER),
+                  ARGUMENT("timeout_error", ONEOF,
+                           CHILDREN(ARGUMENT("timeout", PURE_TOKEN, .token = "TIMEOUT"),
+                                    ARGUMENT("error", PURE_TOKEN, .token = "ERROR")),
+                           .flags = ARGUMENT_OPTIONAL)),
+    },
 };
 
 static const struct command rows[] = {

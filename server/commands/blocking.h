@@ -1,0 +1,89 @@
+#ifndef SPINDLE_COMMANDS_BLOCKING_H
+#define SPINDLE_COMMANDS_BLOCKING_H
+
+#include "base/links.h"
+#include "commands/session.h"
+#include "store/keyspace.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Sessions that wait until a key holds something: BLPOP, BZPOPMIN and their relatives.
+ *
+ * For each key that is waited for there is a queue of waits, oldest first. The keyspace's observer notes keys
+ * that change; after the command they are looked at in that order, and whoever waits is served in turn while
+ * the key holds a value of the wanted type. Serving may fill other keys, which come next.
+ *
+ * A waiting session has SESSION_BLOCKED: net holds its later requests back. Its reply is sent directly when
+ * it is served, its time is over or CLIENT UNBLOCK names it. A session that closes leaves all queues.
+ *
+ * While nobody waits the observer is not installed and nothing here costs anything. It calls the one that was
+ * there before it, and puts that back at the end. Main thread only.
+ */
+
+struct call;
+struct commands;
+struct blocking_wait;
+
+/* What a command needs to know again when it is served; each has its own use for it. */
+struct blocking_options {
+    int from, to; /* ends */
+    int64_t count;
+    struct slice target; /* key that receives; copied */
+};
+
+struct blocking_request {
+    enum value_type type; /* a key with such a value serves */
+    const struct slice *keys;
+    int key_count;
+    int64_t deadline_ms; /* since 1970; 0: none */
+    /* Takes from the key, which holds a value of the type, and writes the reply. The call has no arguments.
+     */
+    void (*serve)(struct call *call, const struct key *key, struct entry *entry,
+                  const struct blocking_options *options);
+    struct blocking_options options;
+};
+
+struct blocking {
+    struct table keys;           /* struct blocking_key */
+    struct links waits;          /* all, oldest first */
+    struct links ready;          /* keys that changed, in that order */
+    struct blocking_wait **heap; /* those with a deadline, the earliest first */
+    size_t heap_count, heap_capacity;
+    uint64_t count; /* blocked_clients */
+    struct keyspace_observer previous;
+};
+
+void blocking_init(struct blocking *blocking);
+/* Nobody waits any more. */
+void blocking_free(struct blocking *blocking);
+
+/* Reads a timeout in seconds; *deadline_ms is 0 when there is none. Replies an error and returns false. */
+bool blocking_read_timeout(struct call *call, int index, int64_t *deadline_ms);
+
+/* Makes the calling session wait; the handler returns without a reply. */
+void blocking_wait(struct call *call, const struct blocking_request *request);
+
+/* Serves waits whose keys changed. Call after each command while blocking_has_ready. */
+void blocking_serve_ready(struct commands *commands);
+
+static inline bool blocking_has_ready(const struct blocking *blocking)
+{
+    return !links_is_empty(&blocking->ready);
+}
+
+/* Notes the keys of a database that exist and are waited for: its contents were exchanged. */
+void blocking_check_database(struct commands *commands, struct database *db);
+
+/* Ends the waits whose deadline has passed. Call often. */
+void blocking_expire(struct commands *commands, int64_t now_ms);
+
+/* CLIENT UNBLOCK: ends a wait with the reply of a timeout or with an error. False when it does not wait. */
+bool blocking_cancel(struct commands *commands, struct session *session, bool with_error);
+
+/* Takes a session that closes out of all queues. */
+void blocking_forget(struct session *session);
+
+#endif
