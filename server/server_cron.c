@@ -134,6 +134,7 @@ static void server_sample_rates(struct server *server)
 static void server_each_second(struct server *server)
 {
     server_close_idle_clients(server);
+    worker_check_limits(server->worker);
     mem_decay();
     uint64_t used_bytes = allocator_used_bytes();
     if (used_bytes > server->peak_memory_bytes)

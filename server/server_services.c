@@ -194,6 +194,7 @@ static void facts_of_net(const struct server *server, struct server_facts *facts
     facts->connection_bytes =
         worker_connection_bytes(server->worker) + server->commands.sessions.count * sizeof(struct session);
     facts->query_limit_disconnections = net->query_limit_disconnections;
+    facts->output_limit_disconnections = net->output_limit_disconnections;
     facts->tcp_port = server->config.net.port;
 }
 

@@ -299,6 +299,7 @@ static void connection_on_poll(uv_poll_t *poll, int status, int events)
     }
     if (events & UV_WRITABLE) {
         output_flush(connection);
+        output_check_limit(connection);
         if (connection->output == NULL && (connection->flags & CONNECTION_CLOSING))
             connection_close(connection, false);
         connection_watch(connection);

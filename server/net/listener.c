@@ -16,6 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+enum { LISTENER_REFUSAL_MAX_BYTES = 2048 };
+
 struct listener {
     uv_poll_t poll;
     uint32_t magic;
@@ -58,9 +60,9 @@ static void listener_admit(struct listener *listener, int fd, const struct socka
     if (refusal) {
         worker->stats.connections_rejected++;
         /* A courtesy: a socket that does not take one line at once gets none. */
-        char line[1024];
-        int length = snprintf(line, sizeof(line), "-%s\r\n", refusal);
-        ssize_t sent = send(fd, line, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT);
+        char line[LISTENER_REFUSAL_MAX_BYTES];
+        snprintf(line, sizeof(line), "-%s\r\n", refusal);
+        ssize_t sent = send(fd, line, strlen(line), MSG_NOSIGNAL | MSG_DONTWAIT);
         (void)sent;
         close(fd);
         return;

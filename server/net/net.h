@@ -1,6 +1,7 @@
 #ifndef SPINDLE_NET_NET_H
 #define SPINDLE_NET_NET_H
 
+#include "net/net_settings.h"
 #include "protocol/request.h"
 #include "protocol/resp_write.h"
 
@@ -43,9 +44,10 @@ struct net_handlers {
 
 /* Bounds that may change while running. */
 struct net_limits {
-    int64_t bulk_max_bytes;  /* proto-max-bulk-len */
-    int64_t query_max_bytes; /* client-query-buffer-limit */
-    int keepalive_s;         /* 0: off; for new connections */
+    int64_t bulk_max_bytes;         /* proto-max-bulk-len */
+    int64_t query_max_bytes;        /* client-query-buffer-limit */
+    int keepalive_s;                /* 0: off; for new connections */
+    struct net_output_limit output; /* client-output-buffer-limit normal */
 };
 
 struct net_stats {
@@ -53,7 +55,7 @@ struct net_stats {
     uint64_t connections;
     uint64_t input_bytes, output_bytes;
     uint64_t reads, writes;
-    uint64_t query_limit_disconnections;
+    uint64_t query_limit_disconnections, output_limit_disconnections;
 };
 
 struct worker *worker_create(uv_loop_t *loop, const struct net_handlers *handlers,
@@ -65,6 +67,8 @@ void worker_set_limits(struct worker *worker, const struct net_limits *limits);
 struct net_stats *worker_stats(struct worker *worker);
 /* User-space memory of all connections, buffers included. */
 uint64_t worker_connection_bytes(const struct worker *worker);
+/* Closes connections that were over their soft output limit for too long: call about once a second. */
+void worker_check_limits(struct worker *worker);
 /* Sends what is queued as far as sockets take it: the last thing before a process exits. */
 void worker_flush(struct worker *worker);
 

@@ -5,6 +5,7 @@
 #include "worker.h"
 
 #include "base/check.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +17,30 @@ enum { OUTPUT_VECTORS = 64 };
 
 /* ---- the queue of a connection ---- */
 
+void output_check_limit(struct connection *connection)
+{
+    const struct net_output_limit *limit = &connection->worker->limits.output;
+    struct output *output = connection->output;
+    if (output == NULL || (connection->flags & CONNECTION_DEAD))
+        return;
+    bool over = limit->hard_bytes && output->bytes > limit->hard_bytes;
+    if (limit->soft_bytes && output->bytes > limit->soft_bytes) {
+        uint64_t now_ms = uv_now(connection->worker->loop);
+        if (output->soft_since_ms == 0)
+            output->soft_since_ms = now_ms;
+        over |= now_ms - output->soft_since_ms > (uint64_t)limit->soft_s * 1000;
+    } else {
+        output->soft_since_ms = 0;
+    }
+    if (!over)
+        return;
+    log_warning("A client is closed: it left %llu bytes of replies unread, more than "
+                "client-output-buffer-limit allows",
+                (unsigned long long)output->bytes);
+    connection->worker->stats.output_limit_disconnections++;
+    connection_close(connection, false);
+}
+
 static void output_push(struct connection *connection, struct output_chunk *chunk)
 {
     if (connection->output == NULL) {
@@ -26,6 +51,7 @@ static void output_push(struct connection *connection, struct output_chunk *chun
     links_append(&connection->output->chunks, &chunk->links);
     connection->output->bytes += chunk->length - chunk->sent;
     connection->output->count++;
+    output_check_limit(connection);
     connection_watch(connection);
 }
 

@@ -334,6 +334,12 @@ struct net_stats *worker_stats(struct worker *worker)
     return &worker->stats;
 }
 
+void worker_check_limits(struct worker *worker)
+{
+    for (struct links *at = worker->connections.next; at != &worker->connections; at = at->next)
+        output_check_limit(links_container(at, struct connection, links));
+}
+
 void worker_flush(struct worker *worker)
 {
     if (worker->running)

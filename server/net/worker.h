@@ -97,6 +97,7 @@ struct output {
     struct links chunks;
     uint64_t bytes; /* not sent yet */
     uint64_t count;
+    uint64_t soft_since_ms; /* when bytes went over the soft limit, by the loop's clock; 0: under it */
 };
 
 struct connection {
@@ -178,6 +179,8 @@ struct deferred *deferred_copy(const struct request *request);
 void output_send_run(struct connection *connection, struct reply *reply, size_t start, size_t end,
                      size_t first_segment, size_t last_segment);
 void output_flush(struct connection *connection);
+/* Closes the connection when it leaves more unread than it may. */
+void output_check_limit(struct connection *connection);
 void output_free(struct connection *connection);
 
 /* Adds a request without arguments yet. */
