@@ -65,3 +65,90 @@ void cmd_zpopmax(struct call *call)
 {
     pop(call, true);
 }
+
+/* ---- several keys ---- */
+
+struct mpop_request {
+    int first_key;
+    int key_count;
+    bool highest;
+    int64_t wanted;
+};
+
+/* Reads the number of keys (argument count_index), the keys, MIN or MAX, and COUNT. */
+static bool mpop_read(struct call *call, int count_index, struct mpop_request *request)
+{
+    int64_t key_count;
+    if (!call_int64_range(call, count_index, 1, INT64_MAX, &key_count,
+                          "ERR numkeys should be greater than 0"))
+        return false;
+    bool valid = key_count < call->argc - count_index - 1;
+    int where = valid ? count_index + 1 + (int)key_count : 0;
+    request->first_key = count_index + 1;
+    request->key_count = (int)key_count;
+    request->highest = valid && call_argument_is(call, where, "MAX");
+    request->wanted = 1;
+    if (!valid || (!request->highest && !call_argument_is(call, where, "MIN"))) {
+        call_reply_syntax_error(call);
+        return false;
+    }
+    if (where + 1 == call->argc)
+        return true;
+    if (where + 2 == call->argc || !call_argument_is(call, where + 1, "COUNT")) {
+        call_reply_syntax_error(call);
+        return false;
+    }
+    if (!call_int64_range(call, where + 2, 1, INT64_MAX, &request->wanted,
+                          "ERR count should be greater than 0"))
+        return false;
+    if (where + 3 == call->argc)
+        return true;
+    call_reply_syntax_error(call);
+    return false;
+}
+
+/* Pops from a set that exists and replies its key with the members in pairs. */
+static void mpop_reply(struct call *call, const struct key *key, struct entry *entry,
+                       const struct mpop_request *request)
+{
+    uint64_t count = at_most((uint64_t)request->wanted, zset_count(entry));
+    struct zset_cursor cursor = zset_cursor_at(entry, request->highest ? zset_count(entry) - 1 : 0);
+    reply_array(call->reply, 2);
+    reply_slice(call->reply, key->name);
+    reply_array(call->reply, count);
+    for (uint64_t i = 0; i < count; i++) {
+        struct zset_item item;
+        zset_cursor_get(&cursor, &item);
+        reply_array(call->reply, 2);
+        reply_slice(call->reply, item.member);
+        reply_double(call->reply, item.score);
+        if (i + 1 < count && request->highest)
+            zset_cursor_previous(&cursor);
+        else if (i + 1 < count)
+            zset_cursor_next(&cursor);
+    }
+    pop_run(call, key, entry, count, request->highest);
+}
+
+/* Pops from the first key that holds a sorted set. Returns false when none does; replies otherwise. */
+static bool mpop_try(struct call *call, const struct mpop_request *request)
+{
+    for (int i = 0; i < request->key_count; i++) {
+        struct key key = call_key(call, request->first_key + i);
+        struct entry *entry;
+        if (!call_write(call, &key, VALUE_ZSET, &entry))
+            return true;
+        if (entry) {
+            mpop_reply(call, &key, entry, request);
+            return true;
+        }
+    }
+    return false;
+}
+
+void cmd_zmpop(struct call *call)
+{
+    struct mpop_request request;
+    if (mpop_read(call, 1, &request) && !mpop_try(call, &request))
+        reply_null_array(call->reply);
+}
