@@ -34,14 +34,14 @@ struct rdb_restoring {
 static int restore_record(void *context, struct rdb_record *records, size_t count, struct rdb_error *error)
 {
     (void)count;
-    (void)error;
     const struct rdb_restoring *restoring = context;
+    if (records[0].string.form == RDB_FORM_EMPTY)
+        return rdb_fault(error, 0, "an empty collection");
     if (restoring->expiry_ms >= 0 && restoring->expiry_ms <= restoring->db->keyspace->now_ms) {
         keyspace_delete(restoring->db, restoring->key, "del");
         return 0;
     }
-    struct entry *entry =
-        rdb_store_string(restoring->db, restoring->key, &records[0].string, restoring->expiry_ms);
+    struct entry *entry = rdb_store_value(restoring->db, restoring->key, &records[0], restoring->expiry_ms);
     if (restoring->idle_s >= 0)
         keyspace_set_idle_s(restoring->db->keyspace, entry, restoring->idle_s);
     keyspace_changed(restoring->db, restoring->key->name, EVENT_GENERIC, "restore", 0);
@@ -79,7 +79,8 @@ int rdb_restore(struct database *db, const struct key *key, struct slice payload
     struct rdb_restoring restoring = {db, key, expiry_ms, idle_s};
     struct rdb_visitor visitor = {.records = restore_record, .context = &restoring};
     struct rdb_error error;
-    int status = rdb_read_value(&source, &visitor, &error);
+    const struct rdb_read_options options = {.settings = &db->keyspace->settings};
+    int status = rdb_read_value(&source, &options, &visitor, &error);
     source_close(&source);
     return status == 0 ? 0 : -EBADMSG;
 }

@@ -15,8 +15,8 @@ struct rdb_loading {
     struct rdb_load_result *result;
 };
 
-struct entry *rdb_store_string(struct database *db, const struct key *key, struct rdb_string *string,
-                               int64_t expiry_ms)
+static struct entry *store_string(struct database *db, const struct key *key, struct rdb_string *string,
+                                  int64_t expiry_ms)
 {
     if (string->form == RDB_FORM_INTEGER)
         return keyspace_set_integer(db, key, string->integer, expiry_ms, NULL);
@@ -27,6 +27,35 @@ struct entry *rdb_store_string(struct database *db, const struct key *key, struc
         return keyspace_set_string(db, key, (struct slice){blob->data, blob->length_bytes}, expiry_ms, NULL);
     string->blob = NULL;
     return keyspace_set_blob(db, key, blob, expiry_ms, NULL);
+}
+
+static struct entry *store_collection(struct database *db, const struct key *key, struct rdb_value *value,
+                                      int64_t expiry_ms)
+{
+    void *object = value->object;
+    value->object = NULL;
+    bool is_short = value->packed.length <= ENTRY_INLINE_MAX_BYTES;
+    if (value->packed.data && (is_short || value->blob == NULL))
+        return keyspace_set_packed(db, key, value->type, value->encoding, value->packed, expiry_ms, 0, NULL,
+                                   1);
+    if (value->packed.data) {
+        object = value->blob;
+        value->blob = NULL;
+    }
+    return keyspace_set_object(db, key, value->type, value->encoding, object, expiry_ms, 0, NULL, 1);
+}
+
+struct entry *rdb_store_value(struct database *db, const struct key *key, struct rdb_record *record,
+                              int64_t expiry_ms)
+{
+    switch (record->string.form) {
+    case RDB_FORM_EMPTY:
+        return NULL;
+    case RDB_FORM_VALUE:
+        return store_collection(db, key, &record->value, expiry_ms);
+    default:
+        return store_string(db, key, &record->string, expiry_ms);
+    }
 }
 
 static int load_record(struct rdb_loading *loading, struct rdb_record *record, struct rdb_error *error)
@@ -44,7 +73,9 @@ static int load_record(struct rdb_loading *loading, struct rdb_record *record, s
                          rdb_printable_text(record->key, text), loading->db->id);
     }
     struct entry *entry =
-        rdb_store_string(loading->db, &key, &record->string, has_expiry ? record->expiry_ms : EXPIRY_NONE);
+        rdb_store_value(loading->db, &key, record, has_expiry ? record->expiry_ms : EXPIRY_NONE);
+    if (entry == NULL)
+        return 0;
     if (record->idle_s >= 0)
         keyspace_set_idle_s(keyspace, entry, record->idle_s);
     loading->result->keys_loaded++;
@@ -118,7 +149,7 @@ int rdb_load(struct keyspace *keyspace, struct source *source, const struct rdb_
                                   .context = &loading};
     bool expiry_enabled = keyspace->expiry_enabled;
     keyspace->expiry_enabled = false;
-    int status = rdb_read(source, &(struct rdb_read_options){.structure_only = false}, &visitor,
+    int status = rdb_read(source, &(struct rdb_read_options){.settings = &keyspace->settings}, &visitor,
                           &result->summary, error);
     keyspace->expiry_enabled = expiry_enabled;
     return status;

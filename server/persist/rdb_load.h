@@ -25,8 +25,9 @@ struct rdb_load_result {
 int rdb_load(struct keyspace *keyspace, struct source *source, const struct rdb_load_options *options,
              struct rdb_load_result *result, struct rdb_error *error);
 
-/* Stores a string that was read, taking a blob over. */
-struct entry *rdb_store_string(struct database *db, const struct key *key, struct rdb_string *string,
-                               int64_t expiry_ms);
+/* Stores a value that was read, taking its blob or object over. Returns NULL for an empty collection, which
+ * is not stored. */
+struct entry *rdb_store_value(struct database *db, const struct key *key, struct rdb_record *record,
+                              int64_t expiry_ms);
 
 #endif

@@ -6,6 +6,8 @@
  */
 #include "rdb_reader.h"
 
+#include "store/value.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -86,6 +88,35 @@ int rdb_fault_truncated(struct rdb_reader *reader)
 
 /* ---- batches ---- */
 
+/* What collections are made of when nobody keeps them. */
+static const struct store_settings default_settings = {
+    .hash_max_listpack_entries = 512,
+    .hash_max_listpack_value = 64,
+    .list_max_listpack_size = -2,
+    .set_max_intset_entries = 512,
+    .zset_max_listpack_entries = 128,
+    .zset_max_listpack_value = 64,
+};
+
+static void record_release(struct rdb_record *record)
+{
+    if (record->key_blob)
+        blob_release(record->key_blob);
+    record->key_blob = NULL;
+    if (record->string.form == RDB_FORM_BLOB && record->string.blob)
+        blob_release(record->string.blob);
+    if (record->string.form != RDB_FORM_VALUE)
+        return;
+    if (record->value.blob)
+        blob_release(record->value.blob);
+    if (record->value.object) {
+        struct reclaim reclaim;
+        reclaim_init(&reclaim);
+        value_free(record->value.type, record->value.encoding, record->value.object, &reclaim);
+        reclaim_finish(&reclaim);
+    }
+}
+
 int rdb_reader_flush(struct rdb_reader *reader)
 {
     size_t count = reader->batch_count;
@@ -95,11 +126,7 @@ int rdb_reader_flush(struct rdb_reader *reader)
     if (reader->visitor->records)
         error = reader->visitor->records(reader->visitor->context, reader->batch, count, reader->error);
     for (size_t i = 0; i < count; i++) {
-        struct rdb_record *record = &reader->batch[i];
-        if (record->key_blob)
-            blob_release(record->key_blob);
-        if (record->string.form == RDB_FORM_BLOB && record->string.blob)
-            blob_release(record->string.blob);
+        record_release(&reader->batch[i]);
     }
     reader->batch[0] = reader->batch[count];
     reader->batch_count = 0;
@@ -164,9 +191,11 @@ static int reader_begin(struct rdb_reader *reader)
 
 static int reader_finish_record(struct rdb_reader *reader)
 {
-    bool is_blob = rdb_reader_record(reader)->string.form == RDB_FORM_BLOB;
+    enum rdb_form form = rdb_reader_record(reader)->string.form;
     reader->batch_count++;
-    return is_blob || reader->batch_count == RDB_BATCH_RECORDS ? rdb_reader_flush(reader) : 0;
+    return form == RDB_FORM_BLOB || form == RDB_FORM_VALUE || reader->batch_count == RDB_BATCH_RECORDS
+               ? rdb_reader_flush(reader)
+               : 0;
 }
 
 /* ---- opcodes ---- */
@@ -404,17 +433,25 @@ static int read_file(struct rdb_reader *reader, struct rdb_summary *summary)
 static void reader_abandon(struct rdb_reader *reader)
 {
     for (size_t i = 0; i < reader->batch_count; i++)
-        if (reader->batch[i].key_blob)
-            blob_release(reader->batch[i].key_blob);
+        record_release(&reader->batch[i]);
     reader_drop_record(reader);
     free(reader->scratch);
+}
+
+static struct rdb_reader reader_make(struct source *source, const struct rdb_read_options *options,
+                                     const struct rdb_visitor *visitor, struct rdb_error *error)
+{
+    return (struct rdb_reader){.source = source,
+                               .visitor = visitor,
+                               .error = error,
+                               .settings = options->settings ? options->settings : &default_settings,
+                               .structure_only = options->structure_only};
 }
 
 int rdb_read(struct source *source, const struct rdb_read_options *options, const struct rdb_visitor *visitor,
              struct rdb_summary *summary, struct rdb_error *error)
 {
-    struct rdb_reader reader = {
-        .source = source, .visitor = visitor, .error = error, .structure_only = options->structure_only};
+    struct rdb_reader reader = reader_make(source, options, visitor, error);
     *summary = (struct rdb_summary){.version = 0};
     int result = read_file(&reader, summary);
     reader_abandon(&reader);
@@ -423,9 +460,10 @@ int rdb_read(struct source *source, const struct rdb_read_options *options, cons
     return result;
 }
 
-int rdb_read_value(struct source *source, const struct rdb_visitor *visitor, struct rdb_error *error)
+int rdb_read_value(struct source *source, const struct rdb_read_options *options,
+                   const struct rdb_visitor *visitor, struct rdb_error *error)
 {
-    struct rdb_reader reader = {.source = source, .visitor = visitor, .error = error};
+    struct rdb_reader reader = reader_make(source, options, visitor, error);
     uint8_t type;
     int result = reader_begin(&reader);
     if (result == 0)
@@ -439,6 +477,8 @@ int rdb_read_value(struct source *source, const struct rdb_visitor *visitor, str
     if (result == 0) {
         reader.batch_count = 1;
         result = rdb_reader_flush(&reader);
+    } else {
+        record_release(rdb_reader_record(&reader));
     }
     reader_abandon(&reader);
     return result;

@@ -6,6 +6,7 @@
 #include "persist/rdb_format.h"
 #include "persist/source.h"
 #include "protocol/slice.h"
+#include "store/keyspace.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,8 @@ enum rdb_form {
     RDB_FORM_BYTES,
     RDB_FORM_BLOB,    /* a long string; a visitor that keeps it sets blob to NULL */
     RDB_FORM_SKIPPED, /* structure only: just the length of the string is known */
+    RDB_FORM_VALUE,   /* a collection: see rdb_value */
+    RDB_FORM_EMPTY,   /* a collection without members, which no server keeps */
 };
 
 struct rdb_string {
@@ -35,6 +38,16 @@ struct rdb_string {
         struct blob *blob;
         uint64_t length_bytes;
     };
+};
+
+/* A collection, validated: the bytes of a packed one, or the object of another. A visitor that keeps the blob
+ * or the object sets it to NULL. */
+struct rdb_value {
+    enum value_type type;
+    enum value_encoding encoding;
+    struct slice packed; /* data NULL: not packed */
+    struct blob *blob;   /* holds the packed bytes, when they need a block of their own */
+    void *object;
 };
 
 #define RDB_EXPIRY_NONE INT64_MIN
@@ -49,6 +62,7 @@ struct rdb_record {
     int16_t frequency; /* -1: not in the file */
     uint8_t type;      /* enum rdb_type */
     struct rdb_string string;
+    struct rdb_value value;
     struct blob *key_blob; /* the reader's: holds a long key */
 };
 
@@ -68,7 +82,8 @@ struct rdb_visitor {
 };
 
 struct rdb_read_options {
-    bool structure_only; /* long strings are skipped, compressed ones not expanded */
+    bool structure_only; /* long strings are skipped, compressed ones not expanded, collections not made */
+    const struct store_settings *settings; /* decide what collections are made of; NULL: defaults */
 };
 
 /* What the file says of itself; filled in as far as the reading came. */
@@ -87,7 +102,8 @@ int rdb_read(struct source *source, const struct rdb_read_options *options, cons
              struct rdb_summary *summary, struct rdb_error *error);
 
 /* Reads type, body and nothing else of one value: RESTORE. Calls visitor->records once with an empty key. */
-int rdb_read_value(struct source *source, const struct rdb_visitor *visitor, struct rdb_error *error);
+int rdb_read_value(struct source *source, const struct rdb_read_options *options,
+                   const struct rdb_visitor *visitor, struct rdb_error *error);
 
 /* Returns -EBADMSG after setting the error. */
 int rdb_fault(struct rdb_error *error, uint64_t offset, const char *format, ...)

@@ -303,6 +303,15 @@ int rdb_read_body(struct rdb_reader *reader)
             rdb_reader_record(reader)->string = string; /* reading may have moved the record */
         return error;
     }
+    case RDB_TYPE_SET:
+    case RDB_TYPE_SET_INTSET:
+    case RDB_TYPE_SET_LISTPACK:
+        return rdb_read_set(reader);
+    case RDB_TYPE_HASH:
+    case RDB_TYPE_HASH_ZIPMAP:
+    case RDB_TYPE_HASH_ZIPLIST:
+    case RDB_TYPE_HASH_LISTPACK:
+        return rdb_read_hash(reader);
     default: {
         char text[RDB_KEY_TEXT_BYTES];
         return rdb_fault(reader->error, record->offset,

@@ -5,7 +5,7 @@
 
 /*
  * The state of one reading, shared by the walk over the file (rdb_read.c) and the value types
- * (rdb_read_value.c); nobody else includes this.
+ * (rdb_read_value.c, rdb_value_*.c); nobody else includes this.
  *
  * Records wait in batch until it is full or the window has to move. Their bytes are in the window, in scratch
  * (integers as text, expanded strings) or in blobs; a value in a blob is handed over at once, so that there
@@ -30,6 +30,7 @@ struct rdb_reader {
     struct source *source;
     const struct rdb_visitor *visitor;
     struct rdb_error *error;
+    const struct store_settings *settings;
     bool structure_only;
     struct rdb_record batch[RDB_BATCH_RECORDS + 1]; /* the one behind the last is being read */
     size_t batch_count;
@@ -71,6 +72,39 @@ int rdb_read_string(struct rdb_reader *reader, struct rdb_string *string);
 /* Reads a string into bytes that live as long as the record being read; a long one into *blob, which the
  * caller releases (NULL otherwise). */
 int rdb_read_name(struct rdb_reader *reader, struct slice *bytes, struct blob **blob);
+
+/* ---- members of collections ---- */
+
+/* One string of a collection: its bytes live until rdb_element_done, which must follow. */
+struct rdb_element {
+    struct slice bytes;
+    struct blob *blob;
+    size_t scratch_mark;
+};
+
+int rdb_read_element(struct rdb_reader *reader, struct rdb_element *element);
+void rdb_element_done(struct rdb_reader *reader, struct rdb_element *element);
+
+/* Reads count strings and drops them: what is left of a collection when only the structure matters. */
+int rdb_skip_strings(struct rdb_reader *reader, uint64_t count);
+
+/* Reads the string that holds packed bytes: they live as long as the record, or in *blob, which the caller
+ * releases. With structure_only the string is dropped and bytes->data is NULL. */
+int rdb_read_packed(struct rdb_reader *reader, struct slice *bytes, struct blob **blob);
+
+/* The collection at this offset is damaged: names the key and what is wrong. */
+int rdb_fault_value(struct rdb_reader *reader, const char *what);
+
+/* Give the record its collection. Bytes live as long as the record or in blob, which is taken over. */
+void rdb_set_packed(struct rdb_reader *reader, enum value_type type, enum value_encoding encoding,
+                    struct slice bytes, struct blob *blob);
+void rdb_set_object(struct rdb_reader *reader, enum value_type type, enum value_encoding encoding,
+                    void *object);
+void rdb_set_empty(struct rdb_reader *reader);
+
+/* Bodies by type, the one of the current record. */
+int rdb_read_set(struct rdb_reader *reader);
+int rdb_read_hash(struct rdb_reader *reader);
 
 /* Reads the body of the current record's value, whose type and key are known. */
 int rdb_read_body(struct rdb_reader *reader);

@@ -47,6 +47,12 @@ void rdb_write_string(struct rdb_writer *writer, struct slice string);
 /* Writes an integer as the string that prints it. */
 void rdb_write_integer(struct rdb_writer *writer, int64_t value);
 
+/* Bodies by type, and the types' numbers. */
+uint8_t rdb_set_type(const struct entry *entry);
+void rdb_write_set(struct rdb_writer *writer, const struct entry *entry);
+uint8_t rdb_hash_type(const struct entry *entry);
+void rdb_write_hash(struct rdb_writer *writer, const struct entry *entry);
+
 /* Type byte of an entry's value, and its body. */
 uint8_t rdb_value_type(const struct entry *entry);
 void rdb_write_value(struct rdb_writer *writer, const struct entry *entry);

@@ -161,15 +161,41 @@ void rdb_write_integer(struct rdb_writer *writer, int64_t value)
 
 uint8_t rdb_value_type(const struct entry *entry)
 {
-    CHECK(entry->type == VALUE_STRING);
-    return RDB_TYPE_STRING;
+    switch (entry->type) {
+    case VALUE_STRING:
+        return RDB_TYPE_STRING;
+    case VALUE_SET:
+        return rdb_set_type(entry);
+    case VALUE_HASH:
+        return rdb_hash_type(entry);
+    default:
+        CHECK(!"known type");
+    }
+    return 0;
 }
 
-void rdb_write_value(struct rdb_writer *writer, const struct entry *entry)
+static void write_string(struct rdb_writer *writer, const struct entry *entry)
 {
     char scratch[ENTRY_INTEGER_TEXT_BYTES];
     if (entry->encoding == ENCODING_INT)
         rdb_write_integer(writer, entry_integer(entry));
     else
         rdb_write_string(writer, entry_string(entry, scratch));
+}
+
+void rdb_write_value(struct rdb_writer *writer, const struct entry *entry)
+{
+    switch (entry->type) {
+    case VALUE_STRING:
+        write_string(writer, entry);
+        break;
+    case VALUE_SET:
+        rdb_write_set(writer, entry);
+        break;
+    case VALUE_HASH:
+        rdb_write_hash(writer, entry);
+        break;
+    default:
+        CHECK(!"known type");
+    }
 }

@@ -18,7 +18,7 @@ struct listpack_element listpack_element_from(struct slice text)
     int64_t integer;
     if (text.length <= INTEGER_TEXT_MAX && number_parse_int64(text.data, text.length, &integer))
         return (struct listpack_element){.integer = integer};
-    return (struct listpack_element){.data = text.data, .length = text.length};
+    return (struct listpack_element){.data = text.length ? text.data : "", .length = text.length};
 }
 
 static size_t integer_body_bytes(int64_t integer)
@@ -98,7 +98,7 @@ char *listpack_put(char *at, struct listpack_element element)
     return put_tail(at + body, body);
 }
 
-static void write_header(char *listpack, size_t total_bytes, size_t count)
+void listpack_init_header(char *listpack, size_t total_bytes, size_t count)
 {
     CHECK(total_bytes <= UINT32_MAX);
     uint32_t total = (uint32_t)total_bytes;
@@ -109,7 +109,7 @@ static void write_header(char *listpack, size_t total_bytes, size_t count)
 
 void listpack_init(char *listpack)
 {
-    write_header(listpack, LISTPACK_EMPTY_BYTES, 0);
+    listpack_init_header(listpack, LISTPACK_EMPTY_BYTES, 0);
     listpack[LISTPACK_HEADER_BYTES] = (char)LISTPACK_END;
 }
 
@@ -118,8 +118,8 @@ void listpack_adjust(char *listpack, size_t total_bytes, int64_t added)
     uint16_t count;
     memcpy(&count, listpack + 4, sizeof(count));
     /* Once lost, the count stays unknown. */
-    write_header(listpack, total_bytes,
-                 count == LISTPACK_COUNT_UNKNOWN ? count : (size_t)((int64_t)count + added));
+    listpack_init_header(listpack, total_bytes,
+                         count == LISTPACK_COUNT_UNKNOWN ? count : (size_t)((int64_t)count + added));
 }
 
 /* ---- walking ---- */

@@ -61,6 +61,9 @@ char *listpack_put(char *at, struct listpack_element element);
 /* Writes an empty listpack. */
 void listpack_init(char *listpack);
 
+/* Writes the header of a listpack that was put together. */
+void listpack_init_header(char *listpack, size_t total_bytes, size_t count);
+
 /* Corrects the header after total_bytes changed and so many elements were added (or removed). */
 void listpack_adjust(char *listpack, size_t total_bytes, int64_t added);
 

@@ -283,7 +283,7 @@ Test(rdb_read, values_of_other_types_name_the_key)
         char type;
         const char *text;
     } cases[] = {
-        {4, "key \"k2\" holds a value of type 4 (hash), which is not supported"},
+        {15, "key \"k2\" holds a value of type 15 (stream (1)), which is not supported"},
         {7, "key \"k2\" holds a value of type 7 (module), which is not supported"},
         {19, "key \"k2\" holds a value of type 19 (stream (2)), which is not supported"},
         {31, "key \"k2\" holds a value of type 31 (unknown), which is not supported"},
