@@ -7,6 +7,7 @@
 #include "rdb_write.h"
 
 #include "base/check.h"
+#include "base/prefetch.h"
 #include "persist/rdb_format.h"
 #include "protocol/number.h"
 
@@ -61,8 +62,8 @@ static void walk_visit(void *context, struct entry *entry)
     const struct entry **slot = &walk->ahead[walk->visited % AHEAD_KEYS];
     if (walk->visited - walk->written == AHEAD_KEYS)
         walk_write(walk, *slot);
-    __builtin_prefetch(entry);
-    __builtin_prefetch((const char *)entry + CACHE_LINE_BYTES);
+    prefetch(entry);
+    prefetch((const char *)entry + CACHE_LINE_BYTES);
     *slot = entry;
     walk->visited++;
 }

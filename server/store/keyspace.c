@@ -214,7 +214,7 @@ void keyspace_prefetch_entry(const struct database *db, uint64_t hash)
 {
     const void *candidate = table_candidate(&db->keys, hash);
     if (candidate)
-        __builtin_prefetch(candidate);
+        prefetch(candidate);
 }
 
 uint64_t keyspace_count(const struct database *db)

@@ -152,9 +152,9 @@ static void chain_visit(const struct table_bucket *bucket, void (*visit)(void *c
 static void chain_prefetch(const struct table_bucket *bucket)
 {
     for (unsigned used = bucket_item_mask(bucket); used; used &= used - 1)
-        __builtin_prefetch(bucket->slots[__builtin_ctz(used)]);
+        prefetch(bucket->slots[__builtin_ctz(used)]);
     if (bucket->state & TABLE_CHAINED)
-        __builtin_prefetch(table_bucket_next(bucket));
+        prefetch(table_bucket_next(bucket));
 }
 
 /* ---- deadlines ---- */
@@ -456,7 +456,7 @@ bool table_visit_bucket(const struct table *table, uint64_t *position,
     if (index + 1 < segment->bucket_count) {
         chain_prefetch(&segment->buckets[index + 1]);
         if (index + 4 < segment->bucket_count)
-            __builtin_prefetch(&segment->buckets[index + 4]);
+            prefetch(&segment->buckets[index + 4]);
     }
     uint64_t next = table_position_after(table, *position);
     chain_visit(&segment->buckets[index], visit, context);

@@ -1,6 +1,7 @@
 #ifndef SPINDLE_STORE_TABLE_H
 #define SPINDLE_STORE_TABLE_H
 
+#include "base/prefetch.h"
 #include "base/random.h"
 
 #include <stdbool.h>
@@ -158,7 +159,7 @@ static inline void table_prefetch(const struct table *table, uint64_t hash)
     if (table->count == 0)
         return;
     const struct table_segment *segment = table_segment_of(table, hash);
-    __builtin_prefetch(&segment->buckets[table_bucket_index(segment, hash)]);
+    prefetch(&segment->buckets[table_bucket_index(segment, hash)]);
 }
 
 /* Returns an item that probably has this hash (its fingerprint fits), for prefetching it; or NULL. */
