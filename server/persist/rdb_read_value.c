@@ -307,6 +307,11 @@ int rdb_read_body(struct rdb_reader *reader)
     case RDB_TYPE_SET_INTSET:
     case RDB_TYPE_SET_LISTPACK:
         return rdb_read_set(reader);
+    case RDB_TYPE_LIST:
+    case RDB_TYPE_LIST_ZIPLIST:
+    case RDB_TYPE_LIST_QUICKLIST:
+    case RDB_TYPE_LIST_QUICKLIST_2:
+        return rdb_read_list(reader);
     case RDB_TYPE_HASH:
     case RDB_TYPE_HASH_ZIPMAP:
     case RDB_TYPE_HASH_ZIPLIST:

@@ -105,6 +105,7 @@ void rdb_set_empty(struct rdb_reader *reader);
 /* Bodies by type, the one of the current record. */
 int rdb_read_set(struct rdb_reader *reader);
 int rdb_read_hash(struct rdb_reader *reader);
+int rdb_read_list(struct rdb_reader *reader);
 
 /* Reads the body of the current record's value, whose type and key are known. */
 int rdb_read_body(struct rdb_reader *reader);

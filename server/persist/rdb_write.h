@@ -52,6 +52,7 @@ uint8_t rdb_set_type(const struct entry *entry);
 void rdb_write_set(struct rdb_writer *writer, const struct entry *entry);
 uint8_t rdb_hash_type(const struct entry *entry);
 void rdb_write_hash(struct rdb_writer *writer, const struct entry *entry);
+void rdb_write_list(struct rdb_writer *writer, const struct entry *entry);
 
 /* Type byte of an entry's value, and its body. */
 uint8_t rdb_value_type(const struct entry *entry);

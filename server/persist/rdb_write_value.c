@@ -168,6 +168,8 @@ uint8_t rdb_value_type(const struct entry *entry)
         return rdb_set_type(entry);
     case VALUE_HASH:
         return rdb_hash_type(entry);
+    case VALUE_LIST:
+        return RDB_TYPE_LIST_QUICKLIST_2;
     default:
         CHECK(!"known type");
     }
@@ -194,6 +196,9 @@ void rdb_write_value(struct rdb_writer *writer, const struct entry *entry)
         break;
     case VALUE_HASH:
         rdb_write_hash(writer, entry);
+        break;
+    case VALUE_LIST:
+        rdb_write_list(writer, entry);
         break;
     default:
         CHECK(!"known type");

@@ -119,8 +119,7 @@ static struct entry *list_unpack(struct database *db, const struct key *key, str
                                0);
 }
 
-/* The listpack of a list that fits into so many bytes; data NULL when it does not. */
-static struct slice list_short_listpack(const struct list_value *list, size_t limit_bytes)
+struct slice list_short_listpack(const struct list_value *list, size_t limit_bytes)
 {
     if (list->node_count != 1)
         return (struct slice){NULL, 0};

@@ -95,6 +95,9 @@ struct entry *list_replace(struct database *db, const struct key *key, struct en
 struct entry *list_remove_equal(struct database *db, const struct key *key, struct entry *entry,
                                 enum list_end from, struct slice text, uint64_t limit, uint64_t *removed);
 
+/* The listpack of a list that fits into so many bytes; data NULL when it does not. */
+struct slice list_short_listpack(const struct list_value *list, size_t limit_bytes);
+
 /* Creates or replaces a key with a list that is not empty; takes the object over. */
 struct entry *list_store(struct database *db, const struct key *key, struct list_value *list,
                          int64_t expiry_ms, const char *event, uint64_t changes);
