@@ -22,6 +22,7 @@ static int read_standard_input(struct buffer *text)
 static int load_config(struct config *config, const struct options *options)
 {
     struct buffer input = {0};
+    config_init(config);
     if (options->read_standard_input && read_standard_input(&input) != 0) {
         fprintf(stderr, "Can't read the configuration from standard input\n");
         return -1;
@@ -31,7 +32,6 @@ static int load_config(struct config *config, const struct options *options)
         .standard_text = {options->read_standard_input ? (input.data ? input.data : "") : NULL, input.length},
         .overrides = {options->overrides.data, options->overrides.length},
     };
-    config_init(config);
     int error = config_load(config, &source, stderr);
     buffer_free(&input);
     return error;
@@ -100,8 +100,11 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     int error = load_config(&server->config, &options);
     options_free(&options);
-    if (error)
+    if (error) {
+        config_free(&server->config);
+        free(server);
         return EXIT_FAILURE;
+    }
     const char *pid_file = enter_background(server);
     log_notice("Spindle " SPINDLE_VERSION " is starting, pid %d", (int)getpid());
     config_log_warnings(&server->config);
