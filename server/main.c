@@ -48,20 +48,6 @@ static const char *find_supervisor(int supervised)
     return "no";
 }
 
-/* "spindle-server 127.0.0.1:6379": what ps shows. */
-static void set_title(const struct config *config, int argc, char **argv)
-{
-    if (!config->process.set_title)
-        return;
-    const struct net_settings *net = &config->net;
-    char title[256];
-    if (net->port == 0 && net->unix_socket && net->unix_socket[0])
-        snprintf(title, sizeof(title), "%s unixsocket:%s", argv[0], net->unix_socket);
-    else
-        snprintf(title, sizeof(title), "%s %s:%d", argv[0], net->bind_count ? net->bind[0] : "*", net->port);
-    process_set_title(argc, argv, title);
-}
-
 /* Becomes the process that the configuration asks for. Returns the path of the PID file, "" for none. */
 static const char *enter_background(struct server *server)
 {
@@ -108,15 +94,21 @@ int main(int argc, char **argv)
     const char *pid_file = enter_background(server);
     log_notice("Spindle " SPINDLE_VERSION " is starting, pid %d", (int)getpid());
     config_log_warnings(&server->config);
-    set_title(&server->config, argc, argv);
+    char *program = strdup(argv[0]);
+    server->program = program ? program : "spindle-server";
+    if (server->config.process.set_title)
+        process_claim_title(argc, argv);
+    server_apply_title(server);
+    server_apply_oom_score(server);
 
     int status = EXIT_FAILURE;
-    if (server_start(server, argv[0]) == 0)
+    if (server_start(server) == 0)
         status = server_run(server);
     process_notify_stopping(server->supervised);
     if (pid_file[0])
         unlink(pid_file);
     server_free(server);
     free(server);
+    free(program);
     return status;
 }

@@ -88,14 +88,18 @@ void process_disable_huge_pages(void)
     prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 }
 
+static struct {
+    char *start;
+    size_t capacity;
+} title_room;
+
 /* The arguments and the environment lie one behind the other: with the environment moved away, all that room
  * can hold the title. */
-void process_set_title(int argc, char **argv, const char *title)
+void process_claim_title(int argc, char **argv)
 {
     char *end = argv[argc - 1] + strlen(argv[argc - 1]) + 1;
-    char **moved = environ;
     size_t count = 0;
-    while (moved[count])
+    while (environ[count])
         count++;
     char **copy = calloc(count + 1, sizeof(char *));
     if (copy == NULL)
@@ -108,7 +112,60 @@ void process_set_title(int argc, char **argv, const char *title)
             return;
     }
     environ = copy;
-    size_t room = (size_t)(end - argv[0]);
-    memset(argv[0], 0, room);
-    snprintf(argv[0], room, "%s", title);
+    title_room.start = argv[0];
+    title_room.capacity = (size_t)(end - argv[0]);
+}
+
+void process_set_title(const char *title)
+{
+    if (title_room.capacity == 0)
+        return;
+    memset(title_room.start, 0, title_room.capacity);
+    snprintf(title_room.start, title_room.capacity, "%s", title);
+}
+
+/* ---- when memory runs out ---- */
+
+#define OOM_SCORE_PATH "/proc/self/oom_score_adj"
+
+enum { OOM_SCORE_MAX = 1000 };
+
+static int read_oom_score(int *score)
+{
+    FILE *file = fopen(OOM_SCORE_PATH, "re");
+    if (file == NULL)
+        return -errno;
+    int found = fscanf(file, "%d", score);
+    fclose(file);
+    return found == 1 ? 0 : -EIO;
+}
+
+static int write_oom_score(int score)
+{
+    FILE *file = fopen(OOM_SCORE_PATH, "we");
+    if (file == NULL)
+        return -errno;
+    int failed = fprintf(file, "%d\n", score) < 0 ? -errno : 0;
+    if (fclose(file) != 0 && !failed)
+        failed = -errno;
+    return failed;
+}
+
+int process_set_oom_score(enum process_oom_mode mode, int score)
+{
+    static int start_score;
+    static bool is_known;
+    if (!is_known) {
+        if (mode == PROCESS_OOM_KEEP)
+            return 0;
+        int failed = read_oom_score(&start_score);
+        if (failed)
+            return failed;
+        is_known = true;
+    }
+    score = mode == PROCESS_OOM_KEEP       ? start_score
+            : mode == PROCESS_OOM_RELATIVE ? start_score + score
+                                           : score;
+    score = score > OOM_SCORE_MAX ? OOM_SCORE_MAX : score < -OOM_SCORE_MAX ? -OOM_SCORE_MAX : score;
+    return write_oom_score(score);
 }

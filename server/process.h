@@ -23,7 +23,16 @@ void process_notify_stopping(const char *supervised);
 /* Switches transparent huge pages off for this process: a write after a fork would copy 2 MB. */
 void process_disable_huge_pages(void);
 
-/* Sets the name that ps shows; arguments of main. Keep argv usable before the first call only. */
-void process_set_title(int argc, char **argv, const char *title);
+/* Claims the room of main's arguments and of the environment for the title: once, at start. Do not use argv
+ * afterwards. */
+void process_claim_title(int argc, char **argv);
+/* Sets the name that ps shows; without effect before process_claim_title. */
+void process_set_title(const char *title);
+
+enum process_oom_mode { PROCESS_OOM_KEEP, PROCESS_OOM_RELATIVE, PROCESS_OOM_ABSOLUTE };
+
+/* Tells the kernel how gladly to kill this process when memory runs out: a score from -1000 to 1000, by
+ * itself or added to the one the process started with; KEEP goes back to that one. Returns 0 or -errno. */
+int process_set_oom_score(enum process_oom_mode mode, int score);
 
 #endif

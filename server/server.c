@@ -228,7 +228,7 @@ static int server_load(struct server *server)
 
 /* ---- start and stop ---- */
 
-static int server_prepare_identity(struct server *server, const char *program)
+static int server_prepare_identity(struct server *server)
 {
     static const char digits[] = "0123456789abcdef";
     uint8_t bytes[SERVER_RUN_ID_BYTES - 1];
@@ -238,14 +238,14 @@ static int server_prepare_identity(struct server *server, const char *program)
         server->run_id[i] = digits[bytes[i] & 15];
     server->run_id[SERVER_RUN_ID_BYTES - 1] = '\0';
     if (realpath("/proc/self/exe", server->executable) == NULL)
-        snprintf(server->executable, sizeof(server->executable), "%s", program);
+        snprintf(server->executable, sizeof(server->executable), "%s", server->program);
     server->start_s = clock_wall_us() / 1000000;
     return hash_secret_randomize();
 }
 
-int server_start(struct server *server, const char *program)
+int server_start(struct server *server)
 {
-    int error = server_prepare_identity(server, program);
+    int error = server_prepare_identity(server);
     if (error)
         return error;
     error = uv_loop_init(&server->loop);

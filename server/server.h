@@ -45,13 +45,14 @@ struct server {
     bool stopping;
     int exit_status;
     uint64_t startup_memory_bytes, peak_memory_bytes;
+    const char *program; /* as the command line calls it; main's */
     char executable[PATH_MAX];
     char run_id[SERVER_RUN_ID_BYTES];
     const char *supervised;
 };
 
 /* Takes over a loaded configuration. Returns 0 or -errno (logged). */
-int server_start(struct server *server, const char *program);
+int server_start(struct server *server);
 
 /* Runs until the server is told to stop; returns the exit status. */
 int server_run(struct server *server);
@@ -74,6 +75,9 @@ void server_apply_settings(struct server *server);
 int server_open_listeners(struct server *server);
 void server_close_listeners(struct server *server);
 void server_configure_log(const struct server *server);
+void server_apply_title(const struct server *server);
+/* Returns 0 or -errno (logged). */
+int server_apply_oom_score(const struct server *server);
 
 /* ---- server_cron.c: what happens at regular times ---- */
 

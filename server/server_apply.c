@@ -5,10 +5,13 @@
 #include "base/log.h"
 #include "commands/authenticate.h"
 #include "process.h"
+#include "title.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { SERVER_TITLE_MAX_BYTES = 1024 };
 
 void server_configure_log(const struct server *server)
 {
@@ -21,6 +24,25 @@ void server_configure_log(const struct server *server)
     int error = log_configure(&options);
     if (error)
         log_warning("Can't open the log file %s: %s", process->log_file, strerror(-error));
+}
+
+void server_apply_title(const struct server *server)
+{
+    char title[SERVER_TITLE_MAX_BYTES];
+    title_expand(&server->config, server->program, title, sizeof(title));
+    process_set_title(title);
+}
+
+int server_apply_oom_score(const struct server *server)
+{
+    const struct process_settings *process = &server->config.process;
+    static const enum process_oom_mode modes[] = {[CONFIG_OOM_NO] = PROCESS_OOM_KEEP,
+                                                  [CONFIG_OOM_RELATIVE] = PROCESS_OOM_RELATIVE,
+                                                  [CONFIG_OOM_ABSOLUTE] = PROCESS_OOM_ABSOLUTE};
+    int error = process_set_oom_score(modes[process->oom_mode], process->oom_values[0]);
+    if (error)
+        log_warning("Can't write oom_score_adj: %s", strerror(-error));
+    return error;
 }
 
 void server_apply_settings(struct server *server)
@@ -128,6 +150,14 @@ static int server_on_apply(void *context, const char *option_name, char *error, 
         int result = server_rebind(server, error, error_size);
         if (result)
             snprintf(error, error_size, "Unable to listen on this port. Check server logs.");
+        return result;
+    }
+    if (strcmp(option_name, "proc-title-template") == 0)
+        server_apply_title(server);
+    if (strncmp(option_name, "oom-score-adj", strlen("oom-score-adj")) == 0) {
+        int result = server_apply_oom_score(server);
+        if (result)
+            snprintf(error, error_size, "Failed to set current oom_score_adj. Check server logs.");
         return result;
     }
     if (strcmp(option_name, "loglevel") == 0)

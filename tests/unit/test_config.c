@@ -3,6 +3,7 @@
 
 #include "server/config_table.h"
 #include "server/options.h"
+#include "server/title.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -831,4 +832,30 @@ Test(config, version_help_and_sentinel_end_the_start)
     cr_expect_eq(parse("a.conf|--sentinel"), OPTIONS_EXIT_FAILURE);
     options_free(&parsed);
     free(printed);
+}
+
+/* ---- the title ---- */
+
+Test(config, title_is_filled_in)
+{
+    static const char *const cases[][2] = {
+        {"{title} {listen-addr} {server-mode}", "spin 127.0.0.1:7000"},
+        {"{port}/{tls-port}/{unixsocket}/{config-file}", "7000/0//-"},
+        {"a} {server-mode}b  ", "a} b"},
+    };
+    char title[64];
+    cr_expect_str_eq(try_set("bind", "-127.0.0.1 ::1"), "");
+    cr_expect_str_eq(try_set("port", "7000"), "");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        cr_expect_str_eq(try_set("proc-title-template", cases[i][0]), "");
+        title_expand(&config, "spin", title, sizeof(title));
+        cr_expect_str_eq(title, cases[i][1]);
+    }
+    title_expand(&config, "spin", title, 3);
+    cr_expect_str_eq(title, "a}");
+    cr_expect_str_eq(try_set("port", "0"), "");
+    cr_expect_str_eq(try_set("unixsocket", "/tmp/x"), "");
+    cr_expect_str_eq(try_set("proc-title-template", "{listen-addr}"), "");
+    title_expand(&config, "spin", title, sizeof(title));
+    cr_expect_str_eq(title, "unixsocket:/tmp/x");
 }
