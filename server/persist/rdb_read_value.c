@@ -317,6 +317,11 @@ int rdb_read_body(struct rdb_reader *reader)
     case RDB_TYPE_HASH_ZIPLIST:
     case RDB_TYPE_HASH_LISTPACK:
         return rdb_read_hash(reader);
+    case RDB_TYPE_ZSET:
+    case RDB_TYPE_ZSET_2:
+    case RDB_TYPE_ZSET_ZIPLIST:
+    case RDB_TYPE_ZSET_LISTPACK:
+        return rdb_read_zset(reader);
     default: {
         char text[RDB_KEY_TEXT_BYTES];
         return rdb_fault(reader->error, record->offset,

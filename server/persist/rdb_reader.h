@@ -106,6 +106,7 @@ void rdb_set_empty(struct rdb_reader *reader);
 int rdb_read_set(struct rdb_reader *reader);
 int rdb_read_hash(struct rdb_reader *reader);
 int rdb_read_list(struct rdb_reader *reader);
+int rdb_read_zset(struct rdb_reader *reader);
 
 /* Reads the body of the current record's value, whose type and key are known. */
 int rdb_read_body(struct rdb_reader *reader);

@@ -53,6 +53,8 @@ void rdb_write_set(struct rdb_writer *writer, const struct entry *entry);
 uint8_t rdb_hash_type(const struct entry *entry);
 void rdb_write_hash(struct rdb_writer *writer, const struct entry *entry);
 void rdb_write_list(struct rdb_writer *writer, const struct entry *entry);
+uint8_t rdb_zset_type(const struct entry *entry);
+void rdb_write_zset(struct rdb_writer *writer, const struct entry *entry);
 
 /* Type byte of an entry's value, and its body. */
 uint8_t rdb_value_type(const struct entry *entry);

@@ -170,6 +170,8 @@ uint8_t rdb_value_type(const struct entry *entry)
         return rdb_hash_type(entry);
     case VALUE_LIST:
         return RDB_TYPE_LIST_QUICKLIST_2;
+    case VALUE_ZSET:
+        return rdb_zset_type(entry);
     default:
         CHECK(!"known type");
     }
@@ -199,6 +201,9 @@ void rdb_write_value(struct rdb_writer *writer, const struct entry *entry)
         break;
     case VALUE_LIST:
         rdb_write_list(writer, entry);
+        break;
+    case VALUE_ZSET:
+        rdb_write_zset(writer, entry);
         break;
     default:
         CHECK(!"known type");

@@ -342,19 +342,35 @@ static struct entry *zset_convert(struct database *db, const struct key *key, co
                                zset_value_from_listpack(zset_listpack(entry)), EXPIRY_KEEP, 0, NULL, 0);
 }
 
-static bool fits_listpack(const struct store_settings *settings, const struct zset_value *zset)
+bool zset_value_fits_listpack(const struct zset_value *zset, uint64_t entries_max, uint64_t member_bytes_max)
 {
-    if (zset_value_count(zset) > (uint64_t)settings->zset_max_listpack_entries ||
-        zset->element_bytes > LISTPACK_MAX_BYTES)
+    if (zset_value_count(zset) > entries_max || zset->element_bytes > LISTPACK_MAX_BYTES)
         return false;
     for (struct zset_place at = {zset->tree.first, 0}; at.leaf; at = zset_place_next(at)) {
-        if (zset_element_member(zset_place_element(at)).length > (uint64_t)settings->zset_max_listpack_value)
+        if (zset_element_member(zset_place_element(at)).length > member_bytes_max)
             return false;
     }
     return true;
 }
 
-static struct entry *store_packed(struct database *db, const struct key *key, const struct zset_value *zset)
+/* Writes the elements into a blob; it is exactly as long as the listpack. */
+static struct blob *listpack_of(const struct listpack_element *elements, size_t count)
+{
+    size_t total = LISTPACK_EMPTY_BYTES;
+    for (size_t i = 0; i < count; i++)
+        total += listpack_element_bytes(elements[i]);
+    struct blob *blob = blob_create(total);
+    blob->length_bytes = total;
+    listpack_init(blob->data);
+    char *at = blob->data + LISTPACK_HEADER_BYTES;
+    for (size_t i = 0; i < count; i++)
+        at = listpack_put(at, elements[i]);
+    *at = (char)LISTPACK_END;
+    listpack_adjust(blob->data, total, (int64_t)count);
+    return blob;
+}
+
+struct blob *zset_value_to_listpack(const struct zset_value *zset)
 {
     size_t count = zset_value_count(zset), used = 0;
     struct listpack_element *elements = mem_alloc(2 * count * sizeof(*elements));
@@ -365,20 +381,57 @@ static struct entry *store_packed(struct database *db, const struct key *key, co
         elements[2 * used + 1] = score_to_element(element->score, &texts[used]);
         used++;
     }
-    struct entry *entry = packed_create(db, key, VALUE_ZSET, ENCODING_LISTPACK, elements, 2 * count);
+    struct blob *blob = listpack_of(elements, 2 * count);
     mem_free(texts, count * sizeof(*texts));
     mem_free(elements, 2 * count * sizeof(*elements));
-    return entry;
+    return blob;
 }
 
 struct entry *zset_store(struct database *db, const struct key *key, struct zset_value *zset,
                          int64_t expiry_ms)
 {
-    if (!fits_listpack(&db->keyspace->settings, zset))
+    const struct store_settings *settings = &db->keyspace->settings;
+    if (!zset_value_fits_listpack(zset, (uint64_t)settings->zset_max_listpack_entries,
+                                  (uint64_t)settings->zset_max_listpack_value))
         return keyspace_set_object(db, key, VALUE_ZSET, ENCODING_SKIPLIST, zset, expiry_ms, 0, NULL, 0);
-    struct entry *entry = store_packed(db, key, zset);
+    struct blob *blob = zset_value_to_listpack(zset);
+    struct slice bytes = {blob->data, blob->length_bytes};
+    struct entry *entry =
+        keyspace_set_packed(db, key, VALUE_ZSET, ENCODING_LISTPACK, bytes, expiry_ms, 0, NULL, 0);
+    blob_release(blob);
     zset_value_free(zset, NULL);
     return entry;
+}
+
+/* ---- listpacks from outside ---- */
+
+bool zset_element_score(struct listpack_element element, double *score)
+{
+    *score = (double)element.integer;
+    return element.data == NULL || number_parse_double(element.data, element.length, score);
+}
+
+static bool is_stored_as(const char *at, struct listpack_element element)
+{
+    return listpack_is_equal(at, &element) && listpack_next(at) == at + listpack_element_bytes(element);
+}
+
+bool zset_listpack_is_canonical(const char *listpack)
+{
+    struct zset_item items[2];
+    unsigned count = 0;
+    for (const char *at = listpack_begin(listpack); !listpack_is_end(at); at = pair_next(at)) {
+        struct zset_item *item = &items[count % 2], *before = &items[1 - count % 2];
+        struct score_text text;
+        item->member = listpack_text(listpack_get(at), item->scratch);
+        if (!zset_element_score(listpack_get(listpack_next(at)), &item->score) ||
+            !is_stored_as(at, listpack_element_from(item->member)) ||
+            !is_stored_as(listpack_next(at), score_to_element(item->score, &text)) ||
+            (count > 0 && zset_compare(before->score, before->member, item->score, item->member) >= 0))
+            return false;
+        count++;
+    }
+    return true;
 }
 
 /* ---- adding ---- */

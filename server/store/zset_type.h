@@ -131,4 +131,14 @@ struct entry *zset_store(struct database *db, const struct key *key, struct zset
 /* Makes a table and a tree of a listpack. */
 struct zset_value *zset_value_from_listpack(const char *listpack);
 
+/* The other way: may it become a listpack under these limits, and what that is then. The set stays. */
+bool zset_value_fits_listpack(const struct zset_value *zset, uint64_t entries_max, uint64_t member_bytes_max);
+struct blob *zset_value_to_listpack(const struct zset_value *zset);
+
+/* Is every member and score of a valid listpack stored as this server would, in order, and no score NaN? */
+bool zset_listpack_is_canonical(const char *listpack);
+
+/* Reads a score; false when the element is none. */
+bool zset_element_score(struct listpack_element element, double *score);
+
 #endif
