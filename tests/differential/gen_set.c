@@ -105,6 +105,7 @@ static void generate_spop(struct command *command, struct prng *prng)
     command_rule(command, REPLY_UNORDERED);
     if (prng_one_in(prng, 20))
         command_add(command, "1");
+    command_verbatim(command); /* without its count it would choose */
 }
 
 static void generate_srandmember(struct command *command, struct prng *prng)
