@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "protocol/number.h"
+#include "store/keyspace_private.h"
 #include "store/value.h"
 
 #include <string.h>
@@ -26,7 +27,7 @@ static uint64_t entry_hash(const void *item)
     return hash_bytes(name.data, name.length);
 }
 
-static const struct table_type keyspace_table_type = {.hash = entry_hash};
+const struct table_type keyspace_table_type = {.hash = entry_hash};
 
 /* memcmp for keys: most are short, and a call costs more than comparing them. */
 static inline bool bytes_equal(const char *a, const char *b, size_t length)
@@ -57,7 +58,7 @@ static struct entry **keyspace_slot(const struct database *db, const struct key 
     return (struct entry **)table_find(&db->keys, key->hash, entry_has_key, &key->name);
 }
 
-static void entry_free(struct keyspace *keyspace, struct entry *entry)
+void keyspace_free_entry(struct keyspace *keyspace, struct entry *entry)
 {
     if (!entry_is_inline(entry))
         value_free(entry->type, entry->encoding, entry_pointer(entry), &keyspace->reclaim);
@@ -109,16 +110,6 @@ void keyspace_free(struct keyspace *keyspace)
 
 /* ---- deadlines ---- */
 
-/* The table keeps deadlines as 32-bit ticks of 256 ms since 2020: enough until 2054, later ones are never
- * swept early and expire on access. */
-static uint32_t deadline_ticks(int64_t deadline_ms)
-{
-    int64_t ticks = (deadline_ms - 1577836800000) >> 8;
-    if (ticks < 0)
-        return 0;
-    return ticks < TABLE_DEADLINE_NONE ? (uint32_t)ticks : TABLE_DEADLINE_NONE - 1;
-}
-
 static void deadline_forget(struct database *db, const struct entry *entry)
 {
     if (!(entry->flags & ENTRY_HAS_EXPIRY))
@@ -133,7 +124,7 @@ static void deadline_note(struct database *db, uint64_t hash, const struct entry
         return;
     db->expires_count++;
     db->deadline_sum_ms += entry_expiry_ms(entry);
-    table_note_deadline(&db->keys, hash, deadline_ticks(entry_expiry_ms(entry)));
+    table_note_deadline(&db->keys, hash, keyspace_deadline_ticks(entry_expiry_ms(entry)));
 }
 
 bool keyspace_is_expired(const struct keyspace *keyspace, const struct entry *entry)
@@ -169,7 +160,12 @@ static void keyspace_expire(struct database *db, uint64_t hash, struct entry **s
     struct entry *entry = keyspace_detach(db, hash, slot);
     keyspace->stats.expired_keys++;
     keyspace_changed(db, entry_key(entry), EVENT_EXPIRED, "expired", 0);
-    entry_free(keyspace, entry);
+    keyspace_free_entry(keyspace, entry);
+}
+
+void keyspace_expire_key(struct database *db, const struct key *key)
+{
+    keyspace_expire(db, key->hash, keyspace_slot(db, key));
 }
 
 /* ---- looking ---- */
@@ -229,7 +225,7 @@ struct entry *keyspace_random(struct database *db)
         if (entry == NULL || !keyspace_is_expired(db->keyspace, entry))
             return entry;
         struct key key = key_make(entry_key(entry));
-        keyspace_expire(db, key.hash, keyspace_slot(db, &key));
+        keyspace_expire_key(db, &key);
     }
 }
 
@@ -347,7 +343,7 @@ static struct entry *keyspace_place(struct database *db, const struct key *key, 
         mem_round(old_bytes) == mem_round(placement_block_bytes(placement, key->name.length))) {
         entry_write(entry, placement, key->name, clock);
     } else {
-        entry_free(keyspace, entry);
+        keyspace_free_entry(keyspace, entry);
         entry = entry_create(placement, key->name, clock);
         *slot = entry;
     }
@@ -619,7 +615,7 @@ static bool keyspace_remove(struct database *db, const struct key *key, const ch
         return false;
     struct entry *entry = keyspace_detach(db, key->hash, slot);
     keyspace_changed(db, key->name, EVENT_GENERIC, event, changes);
-    entry_free(db->keyspace, entry);
+    keyspace_free_entry(db->keyspace, entry);
     return true;
 }
 
@@ -708,125 +704,9 @@ void keyspace_swap(struct database *a, struct database *b)
     a->keyspace->dirty++;
 }
 
-/* ---- dropping a whole database ---- */
-
-struct keyspace_drain {
-    struct table keys;
-    size_t directory_at;
-    struct keyspace *keyspace;
-    uint64_t freed;
-};
-
-static void keyspace_drain_item(void *context, void *item)
-{
-    struct keyspace_drain *drain = context;
-    entry_free(drain->keyspace, item);
-    drain->freed++;
-}
-
-static bool keyspace_drain_step(void *state, uint64_t *freed)
-{
-    struct keyspace_drain *drain = state;
-    drain->freed = 0;
-    bool more = table_drain(&drain->keys, &drain->directory_at, keyspace_drain_item, drain);
-    *freed = drain->freed;
-    if (!more)
-        mem_free(drain, sizeof(*drain));
-    return more;
-}
-
-uint64_t keyspace_flush(struct database *db, bool async)
-{
-    uint64_t count = db->keys.count;
-    struct keyspace_drain *drain = mem_alloc(sizeof(*drain));
-    *drain = (struct keyspace_drain){.keys = db->keys, .keyspace = db->keyspace};
-    table_init(&db->keys, &keyspace_table_type);
-    db->expires_count = 0;
-    db->deadline_sum_ms = 0;
-    db->sweep_position = 0;
-    db->keyspace->dirty += count;
-    if (async) {
-        reclaim_add(&db->keyspace->reclaim, keyspace_drain_step, drain, count);
-        return count;
-    }
-    uint64_t freed;
-    while (keyspace_drain_step(drain, &freed))
-        ;
-    return count;
-}
-
 void keyspace_reserve(struct database *db, uint64_t keys)
 {
     table_reserve(&db->keys, keys);
-}
-
-/* ---- sweeping ---- */
-
-enum { SWEEP_BATCH = 64 };
-
-struct keyspace_due {
-    const struct keyspace *keyspace;
-    struct entry *entries[SWEEP_BATCH];
-    unsigned count;
-    unsigned looked_at;
-    bool overflow;
-    uint32_t next_ticks; /* earliest deadline of those that stay */
-};
-
-static void keyspace_collect_due(void *context, void *item)
-{
-    struct keyspace_due *due = context;
-    struct entry *entry = item;
-    due->looked_at++;
-    if (!(entry->flags & ENTRY_HAS_EXPIRY))
-        return;
-    if (!keyspace_is_expired(due->keyspace, entry)) {
-        uint32_t ticks = deadline_ticks(entry_expiry_ms(entry));
-        due->next_ticks = ticks < due->next_ticks ? ticks : due->next_ticks;
-    } else if (due->count < SWEEP_BATCH) {
-        due->entries[due->count++] = entry;
-    } else {
-        due->overflow = true;
-    }
-}
-
-/* Expires what is due in the bucket at the database's sweep position and moves on. Returns entries looked at.
- */
-static unsigned keyspace_sweep_bucket(struct database *db)
-{
-    uint64_t position = db->sweep_position, next = position;
-    struct keyspace_due due = {.keyspace = db->keyspace, .next_ticks = TABLE_DEADLINE_NONE};
-    table_visit_bucket(&db->keys, &next, keyspace_collect_due, &due);
-    /* The bound first: removals may merge this bucket with its neighbours. */
-    if (!due.overflow)
-        table_set_deadline(&db->keys, position, due.next_ticks);
-    for (unsigned i = 0; i < due.count; i++) {
-        struct key key = key_make(entry_key(due.entries[i]));
-        keyspace_expire(db, key.hash, keyspace_slot(db, &key));
-    }
-    db->sweep_position = due.overflow ? position : next;
-    return due.looked_at;
-}
-
-bool keyspace_sweep(struct keyspace *keyspace, uint32_t budget_items)
-{
-    if (!keyspace->sweep_enabled || !keyspace->expiry_enabled)
-        return false;
-    uint32_t now_ticks = deadline_ticks(keyspace->now_ms);
-    for (int i = 0; i < keyspace->database_count; i++) {
-        struct database *db = &keyspace->databases[i];
-        if (db->expires_count == 0)
-            continue;
-        while (table_next_due(&db->keys, &db->sweep_position, now_ticks)) {
-            unsigned looked_at = keyspace_sweep_bucket(db);
-            if (looked_at >= budget_items)
-                return true;
-            budget_items -= looked_at;
-            if (db->sweep_position == 0)
-                break;
-        }
-    }
-    return false;
 }
 
 uint64_t keyspace_overhead_bytes(const struct keyspace *keyspace)

@@ -1,0 +1,26 @@
+#ifndef SPINDLE_STORE_KEYSPACE_PRIVATE_H
+#define SPINDLE_STORE_KEYSPACE_PRIVATE_H
+
+#include "store/keyspace.h"
+
+/* What keyspace.c and keyspace_drop.c share: below the door, for nobody else. */
+
+extern const struct table_type keyspace_table_type;
+
+/* The table keeps deadlines as 32-bit ticks of 256 ms since 2020: enough until 2054; later ones are never
+ * swept early, and expire on access. */
+static inline uint32_t keyspace_deadline_ticks(int64_t deadline_ms)
+{
+    int64_t ticks = (deadline_ms - 1577836800000) >> 8;
+    if (ticks < 0)
+        return 0;
+    return ticks < TABLE_DEADLINE_NONE ? (uint32_t)ticks : TABLE_DEADLINE_NONE - 1;
+}
+
+/* Frees an entry that is no longer in a table, with its value. */
+void keyspace_free_entry(struct keyspace *keyspace, struct entry *entry);
+
+/* Removes a key that is there and has expired, and reports it. */
+void keyspace_expire_key(struct database *db, const struct key *key);
+
+#endif
