@@ -21,6 +21,20 @@ static bool is_empty_value(const struct slice *values, int count)
     return count == 0 || (count == 1 && values[0].length == 0);
 }
 
+/* Reads what strtoll(3) reads, all of it: an empty text is 0, and what does not fit the nearest number that
+ * does. */
+static bool parse_loose_int64(struct slice text, int64_t *value)
+{
+    char copy[64];
+    if (text.length >= sizeof(copy) || memchr(text.data, 0, text.length))
+        return false;
+    memcpy(copy, text.data, text.length);
+    copy[text.length] = 0;
+    char *end;
+    *value = strtoll(copy, &end, 10);
+    return *end == 0;
+}
+
 /* Appends a whole line: the name and the value as CONFIG GET shows it, `""` for none. */
 static void append_plain_line(const struct config *config, const char *name,
                               void (*get)(const struct config *config, struct buffer *text),
@@ -125,9 +139,8 @@ static void save_release(struct config *config)
 
 static bool parse_save_point(const struct slice *values, struct save_point *point)
 {
-    return number_parse_int64(values[0].data, values[0].length, &point->seconds) &&
-           number_parse_int64(values[1].data, values[1].length, &point->changes) && point->seconds >= 1 &&
-           point->changes >= 0 && point->changes <= INT32_MAX;
+    return parse_loose_int64(values[0], &point->seconds) && parse_loose_int64(values[1], &point->changes) &&
+           point->seconds >= 1 && point->changes >= 0 && point->changes <= INT32_MAX;
 }
 
 /* In a configuration file, lines add up. */
@@ -206,7 +219,7 @@ static bool parse_output_limit(const struct slice *values, struct net_output_lim
     struct net_output_limit *limit = &limits[client_class];
     bool valid = config_parse_memory(values[1], &limit->hard_bytes) &&
                  config_parse_memory(values[2], &limit->soft_bytes) &&
-                 number_parse_int64(values[3].data, values[3].length, &limit->soft_s) && limit->soft_s >= 0;
+                 parse_loose_int64(values[3], &limit->soft_s) && limit->soft_s >= 0;
     if (!valid)
         config_fail(error, "Error in hard, soft or soft_seconds setting in buffer limit configuration.");
     return valid;
@@ -269,8 +282,7 @@ static bool oom_values_set(struct config *config, const struct slice *values, in
     }
     for (int i = 0; i < count; i++) {
         int64_t value;
-        if (!number_parse_int64(values[i].data, values[i].length, &value) || value < -OOM_VALUE_MAX ||
-            value > OOM_VALUE_MAX) {
+        if (!parse_loose_int64(values[i], &value) || value < -OOM_VALUE_MAX || value > OOM_VALUE_MAX) {
             config_fail(error, "Invalid oom-score-adj-values, elements must be between -%d and %d.",
                         OOM_VALUE_MAX, OOM_VALUE_MAX);
             return false;

@@ -93,21 +93,32 @@ static const char *check_hostname(const char *text)
     return NULL;
 }
 
+/* Redis refuses what gives an empty title in a server that is no cluster and whose own name is empty. */
 static const char *check_title_template(const char *text)
 {
-    static const char *const variables[] = {"{title}",    "{listen-addr}", "{server-mode}", "{port}",
-                                            "{tls-port}", "{unixsocket}",  "{config-file}"};
+    static const struct {
+        const char *name;
+        bool is_empty;
+    } variables[] = {{"{title}", true},       {"{listen-addr}", false}, {"{server-mode}", true},
+                     {"{port}", false},       {"{tls-port}", false},    {"{unixsocket}", false},
+                     {"{config-file}", false}};
     static const char invalid[] = "template format is invalid or contains unknown variables";
-    if (!text[0])
-        return invalid;
-    for (text = strchr(text, '{'); text; text = strchr(text + 1, '{')) {
-        bool known = false;
-        for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
-            known |= strncmp(text, variables[i], strlen(variables[i])) == 0;
-        if (!known)
+    bool is_empty = true;
+    while (*text) {
+        size_t length = *text != '{';
+        bool adds_nothing = *text == ' ';
+        for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]) && !length; i++) {
+            if (strncmp(text, variables[i].name, strlen(variables[i].name)) == 0) {
+                length = strlen(variables[i].name);
+                adds_nothing = variables[i].is_empty;
+            }
+        }
+        if (!length)
             return invalid;
+        is_empty &= adds_nothing;
+        text += length;
     }
-    return NULL;
+    return is_empty ? invalid : NULL;
 }
 
 /* ---- the table ---- */

@@ -317,7 +317,7 @@ Test(config, values_are_refused_in_the_words_of_redis)
         {"dbfilename", "a/b", "dbfilename can't be a path, just a filename"},
         {"appendfilename", "", "appendfilename can't be empty"},
         {"proc-title-template", "{who}", "template format is invalid or contains unknown variables"},
-        {"proc-title-template", "{title", "template format is invalid or contains unknown variables"},
+        {"proc-title-template", " {title} ", "template format is invalid or contains unknown variables"},
         {"cluster-announce-hostname", "a b",
          "Hostnames may only contain alphanumeric characters, hyphens or dots"},
         {"save", "60", "Invalid save parameters"},
