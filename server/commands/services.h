@@ -56,7 +56,7 @@ struct server_facts {
     int64_t start_s;
     int tcp_port;
     const char *executable, *config_file, *run_id;
-    const char *supervised; /* "no", "systemd", "upstart" */
+    const char *supervised;                           /* "no", "systemd", "upstart" */
     uint64_t startup_memory_bytes, peak_memory_bytes; /* as allocator_used_bytes */
     const char *maxmemory_policy;
 };

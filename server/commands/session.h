@@ -69,7 +69,7 @@ struct session {
     char *name;                                /* CLIENT SETNAME; NULL: none; mem_alloc'ed, strlen + 1 */
     char *library_name;                        /* CLIENT SETINFO */
     char *library_version;
-    struct blocking_wait *wait;                /* what it waits for (blocking.h), or NULL */
+    struct blocking_wait *wait; /* what it waits for (blocking.h), or NULL */
     int64_t created_ms;
     int64_t active_ms; /* of the last command */
     uint32_t flags;
