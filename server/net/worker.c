@@ -122,6 +122,7 @@ static void worker_defer(struct batch_request *item)
     struct deferred *deferred = item->deferred ? item->deferred : deferred_copy(&item->request);
     item->deferred = NULL;
     item->request.blobs = NULL; /* went with the copy */
+    deferred->next = NULL;      /* it may have waited in front of others before */
     struct deferred **tail = &item->connection->deferred;
     while (*tail)
         tail = &(*tail)->next;
