@@ -160,7 +160,7 @@ static const char *check_title_template(const char *text)
 const struct config_option config_options[] = {
     /* listeners and connections */
     SPECIAL("bind", OPTION_SEVERAL, "* -::*", config_special_bind),
-    SPECIAL("client-output-buffer-limit", OPTION_SEVERAL | OPTION_IDLE,
+    SPECIAL("client-output-buffer-limit", OPTION_SEVERAL,
             "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
             config_special_output_limits),
     NUMBER("client-query-buffer-limit", OPTION_MEMORY, AT(net.query_max_bytes), "1073741824", 1024 * 1024,
