@@ -291,12 +291,12 @@ Test(cmd_server, info_counts_calls_and_errors)
     fixture.commands.settings.latency_percentiles[0] = 50;
     fixture.commands.settings.latency_percentiles[1] = 99.9;
     fixture_run(&fixture, "SET a text");
+    fixture_run(&fixture, "LPUSH a x");
     fixture_run(&fixture, "SET a");
     fixture_run(&fixture, "INCR a");
     fixture_run(&fixture, "CONFIG SET x y");
     fixture_run(&fixture, "nosuch");
     fixture_run(&fixture, "SETBIT a 0 5");
-    fixture_run(&fixture, "LPUSH a x");
     const char *text = fixture_run(&fixture, "INFO commandstats");
     cr_expect(strstr(text, "|cmdstat_set:calls=1,usec="), "%s", text);
     cr_expect(strstr(text, ",rejected_calls=1,failed_calls=0|"), "%s", text);
@@ -314,6 +314,11 @@ Test(cmd_server, info_counts_calls_and_errors)
     cr_expect_not(strstr(text, "latency_percentiles_usec_get:"), "%s", text);
     fixture.commands.settings.latency_tracking = false;
     fixture_expect(&fixture, "INFO latencystats", "$16|# Latencystats||");
+
+    registry_find(&fixture.commands.registry, slice_from_string("get"))->stats =
+        (struct command_stats){.calls = 2, .nanoseconds = 5000, .rejected_calls = 3, .failed_calls = 1};
+    expect_line("INFO commandstats",
+                "cmdstat_get:calls=2,usec=5,usec_per_call=2.50,rejected_calls=3,failed_calls=1");
 
     expect_asked("CONFIG RESETSTAT", "+OK|", "reset;");
     fixture_expect(&fixture, "INFO errorstats", "$14|# Errorstats||");
