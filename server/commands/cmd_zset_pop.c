@@ -1,4 +1,5 @@
-/* Sorted sets popped at their ends. Main thread only. */
+/* Sorted sets popped at their ends, at once or when there is something. Main thread only. */
+#include "commands/blocking.h"
 #include "commands/call.h"
 #include "commands/handlers.h"
 #include "commands/zset_reply.h"
@@ -151,4 +152,78 @@ void cmd_zmpop(struct call *call)
     struct mpop_request request;
     if (mpop_read(call, 1, &request) && !mpop_try(call, &request))
         reply_null_array(call->reply);
+}
+
+/* ---- waiting for members ---- */
+
+static void serve_pop(struct call *call, const struct key *key, struct entry *entry,
+                      const struct blocking_options *options)
+{
+    struct zset_item item;
+    struct zset_cursor cursor = zset_cursor_at(entry, options->from ? zset_count(entry) - 1 : 0);
+    zset_cursor_get(&cursor, &item);
+    reply_array(call->reply, 3);
+    reply_slice(call->reply, key->name);
+    reply_slice(call->reply, item.member);
+    reply_double(call->reply, item.score);
+    pop_run(call, key, entry, 1, options->from);
+}
+
+static void serve_mpop(struct call *call, const struct key *key, struct entry *entry,
+                       const struct blocking_options *options)
+{
+    const struct mpop_request request = {.highest = options->from, .wanted = options->count};
+    mpop_reply(call, key, entry, &request);
+}
+
+/* Serves at once from the first key that exists; otherwise waits for all of them. */
+static void serve_or_wait(struct call *call, const struct blocking_request *request)
+{
+    for (int i = 0; i < request->key_count; i++) {
+        struct key key = key_make(request->keys[i]);
+        struct entry *entry;
+        if (!call_write(call, &key, VALUE_ZSET, &entry))
+            return;
+        if (entry) {
+            request->serve(call, &key, entry, &request->options);
+            return;
+        }
+    }
+    blocking_wait(call, request);
+}
+
+static void blocking_pop(struct call *call, bool highest)
+{
+    struct blocking_request request = {.type = VALUE_ZSET,
+                                       .keys = call->argv + 1,
+                                       .key_count = call->argc - 2,
+                                       .serve = serve_pop,
+                                       .options = {.from = highest}};
+    if (blocking_read_timeout(call, call->argc - 1, &request.deadline_ms))
+        serve_or_wait(call, &request);
+}
+
+void cmd_bzpopmin(struct call *call)
+{
+    blocking_pop(call, false);
+}
+
+void cmd_bzpopmax(struct call *call)
+{
+    blocking_pop(call, true);
+}
+
+void cmd_bzmpop(struct call *call)
+{
+    struct mpop_request mpop;
+    int64_t deadline_ms;
+    if (!mpop_read(call, 2, &mpop) || !blocking_read_timeout(call, 1, &deadline_ms))
+        return;
+    const struct blocking_request request = {.type = VALUE_ZSET,
+                                             .keys = call->argv + mpop.first_key,
+                                             .key_count = mpop.key_count,
+                                             .deadline_ms = deadline_ms,
+                                             .serve = serve_mpop,
+                                             .options = {.from = mpop.highest, .count = mpop.wanted}};
+    serve_or_wait(call, &request);
 }
