@@ -88,10 +88,20 @@ void mem_decay(void)
 {
 }
 
+void mem_forget_slabs(void)
+{
+}
+
+void mem_drop_slabs(void *first, size_t count)
+{
+    (void)first;
+    (void)count;
+}
+
 #else
 
 enum {
-    SLAB_BYTES = 64 * 1024,
+    SLAB_BYTES = MEM_SLAB_BYTES,
     SLAB_REGION_BYTES = 4 * 1024 * 1024,
     SLAB_HEADER_BYTES = 64, /* keeps 64-byte blocks on cache lines */
     SLAB_CLASSES = MEM_SMALL_MAX_BYTES / 8 + 1,
@@ -287,6 +297,17 @@ void mem_decay(void)
 #ifdef SPINDLE_JEMALLOC
     mallctl("arena.4096.decay", NULL, NULL, NULL, 0);
 #endif
+}
+
+void mem_forget_slabs(void)
+{
+    slab_start();
+    mem_state.cache_count = 0;
+}
+
+void mem_drop_slabs(void *first, size_t count)
+{
+    madvise(first, count * SLAB_BYTES, MADV_DONTNEED);
 }
 
 #endif

@@ -53,4 +53,17 @@ void mem_trim(void);
 /* Lets free memory age: call about once a second. */
 void mem_decay(void);
 
+/*
+ * For a forked child that gives its copy of the data up piece by piece, so that what the parent changes from
+ * then on need not be copied. Slabs are aligned to their size and hold nothing but small blocks; in checked
+ * builds there are none, and these do nothing.
+ */
+enum { MEM_SLAB_BYTES = 64 * 1024 };
+
+/* Takes small blocks from new slabs from now on. Those from before must not be freed any more. */
+void mem_forget_slabs(void);
+
+/* Gives the pages of some neighbouring slabs back, with every block in them. After mem_forget_slabs. */
+void mem_drop_slabs(void *first, size_t count);
+
 #endif

@@ -104,6 +104,7 @@ _Noreturn void dump_child_run(struct dump_job *job, pid_t parent)
     job->directory = child_close_files(job->directory);
     child_reset_signals();
     child_offer_to_oom_killer();
+    job->consume = true;
     job->keys_written = child_measure;
     job->cow_next_us = clock_monotonic_us() + COW_INTERVAL_US;
     _exit(dump_write(job) == 0 ? 0 : 1);

@@ -61,6 +61,7 @@ static int job_write(struct dump_job *job, int file)
     sink.context = job;
     struct rdb_write_options options = {
         .compression = job->settings->compression,
+        .consume = job->consume,
         .created_s = clock_wall_ms() / 1000,
         .used_bytes = mem_used_bytes(),
         .report_keys = report_keys(job->settings),

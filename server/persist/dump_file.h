@@ -35,6 +35,7 @@ struct dump_job {
     const struct persist_settings *settings;
     int directory; /* where the dump goes */
     struct dump_progress *progress;
+    bool consume; /* see struct rdb_write_options */
     /* Called every so many keys, and when all keys are written; may be NULL. */
     void (*keys_written)(struct dump_job *job);
     int64_t cow_next_us; /* keys_written's own */

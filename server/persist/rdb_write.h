@@ -14,6 +14,9 @@
 
 struct rdb_write_options {
     bool compression;
+    /* The memory of the keyspace is this process's own copy and needed no more: what is written is given
+     * back. Afterwards the keyspace must not be touched. */
+    bool consume;
     int64_t created_s;   /* seconds since 1970, for the file's description */
     uint64_t used_bytes; /* likewise */
     /* Called every report_keys keys and at the end; may be NULL. */

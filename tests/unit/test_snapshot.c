@@ -144,6 +144,29 @@ Test(snapshot, saves_in_a_child_what_was_there_at_the_fork)
     keyspace_free(&fresh);
 }
 
+/* The child gives its memory up as it writes: nothing may be used after that. */
+Test(snapshot, a_child_writes_values_of_every_size)
+{
+    uint64_t seed = 1;
+    char *value = malloc(100000);
+    for (unsigned i = 0; i < 20000; i++) {
+        char key[300];
+        fixture_fill(key, sizeof(key), 26, &seed);
+        size_t key_length = (size_t)snprintf(key, sizeof(key), "%u", i);
+        size_t length = i % 100 == 0 ? i * 5 : i % 700;
+        fixture_fill(value, length, 1 + i % 58, &seed);
+        if (i % 4 == 0)
+            length = (size_t)snprintf(value, 32, "%u", i * 77777);
+        fixture_set_bytes(&keyspace.databases[i % 8 == 0 ? 2 : 5],
+                          (struct slice){key, i % 50 == 1 ? sizeof(key) : key_length + 1},
+                          (struct slice){value, length}, i % 3 ? EXPIRY_NONE : clock_wall_ms() + 1000000);
+    }
+    free(value);
+    cr_assert_eq(snapshot_start(&snapshot, &settings), 0);
+    cr_assert_eq(poll_to_end(), SNAPSHOT_FINISHED);
+    cr_assert(dump_equals_keyspace());
+}
+
 Test(snapshot, the_child_holds_nothing_of_the_server)
 {
     int pipes[2];
