@@ -104,6 +104,7 @@ static size_t connection_parse(struct connection *connection, struct resp_parser
             size_t taken = resp_parse_whole(data + used, length - used, &limits, slices, 16, &count);
             if (taken) {
                 used += taken;
+                parser->scanned = 0; /* an earlier attempt may have looked at the cut first line */
                 if (count == 0)
                     continue;
                 batch_add(worker, connection)->request.argc = count;

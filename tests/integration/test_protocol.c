@@ -78,6 +78,21 @@ Test(protocol, request_sent_byte_by_byte)
     wire_close(&wire);
 }
 
+/* The server must forget how far it had looked into the first line once the request has come. */
+Test(protocol, count_line_cut_in_the_middle_does_not_touch_the_next_request)
+{
+    struct wire wire;
+    server_connect_tcp(&server, &wire);
+    wire_send_text(&wire, "*11\r");
+    sleep_ms(20);
+    wire_send_text(&wire,
+                   "\n$3\r\nDEL\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n$1\r\nd\r\n$1\r\ne\r\n"
+                   "$1\r\nf\r\n$1\r\ng\r\n$1\r\nh\r\n$1\r\ni\r\n$1\r\nj\r\n*2\r\n$4\r\nECHO\r\n$5\r\nab");
+    sleep_ms(20);
+    wire_expect(&wire, "cde\r\n", ":0\r\n$5\r\nabcde\r\n");
+    wire_close(&wire);
+}
+
 Test(protocol, pipeline_of_many_commands_in_one_write)
 {
     enum { COMMANDS = 50000 };
