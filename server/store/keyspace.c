@@ -323,6 +323,13 @@ static struct entry *keyspace_insert(struct database *db, const struct key *key,
     return entry;
 }
 
+/* May the value just be written over the old one? The usual case: as long as before, no deadline. */
+static inline bool entry_has_shape(const struct entry *entry, const struct placement *placement)
+{
+    return entry->flags == 0 && !placement->is_pointer && placement->expiry_ms < 0 &&
+           entry->inline_bytes == placement->area_bytes;
+}
+
 /* Creates or replaces a key; frees the value it had. Key must not lie in the entry that is replaced. */
 static struct entry *keyspace_place(struct database *db, const struct key *key, struct placement *placement)
 {
@@ -335,6 +342,12 @@ static struct entry *keyspace_place(struct database *db, const struct key *key, 
         return keyspace_insert(db, key, entry_create(placement, key->name, clock));
     }
     struct entry *entry = *slot;
+    if (entry_has_shape(entry, placement)) {
+        entry->type = placement->type;
+        entry->encoding = placement->encoding;
+        entry_set_clock(entry, clock);
+        return entry;
+    }
     if (placement->expiry_ms == EXPIRY_KEEP)
         placement->expiry_ms = entry_expiry_ms(entry);
     deadline_forget(db, entry);
