@@ -43,7 +43,10 @@ static bool lpos_read_options(struct call *call, struct lpos_options *options)
 static size_t lpos_search(struct call *call, const struct entry *entry, const struct lpos_options *options)
 {
     enum list_end from = options->rank > 0 ? LIST_HEAD : LIST_TAIL;
-    uint64_t skip = options->rank > 0 ? (uint64_t)options->rank - 1 : -(uint64_t)options->rank - 1;
+    /* The smallest number has no opposite: redis-server then counts from the last match, and so do clients.
+     */
+    int64_t rank = options->rank == INT64_MIN ? -1 : options->rank;
+    uint64_t skip = rank > 0 ? (uint64_t)rank - 1 : (uint64_t)-rank - 1;
     uint64_t wanted = options->count < 0 ? 1 : options->count == 0 ? UINT64_MAX : (uint64_t)options->count;
     uint64_t limit = options->length_limit ? (uint64_t)options->length_limit : UINT64_MAX;
     uint64_t length = list_length(entry), found = 0;

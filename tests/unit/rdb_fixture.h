@@ -35,6 +35,9 @@ void fixture_set_bytes(struct database *db, struct slice key, struct slice value
 const char *fixture_get(struct database *db, const char *key);
 struct entry *fixture_entry(struct database *db, struct slice key);
 
+/* Same type, value and presence of a deadline; strings in the same encoding. */
+bool fixture_same_value(const struct entry *a, const struct entry *b);
+
 /* Are the same keys with the same values, encodings and deadlines in both? */
 bool fixture_equal(struct keyspace *a, struct keyspace *b);
 
