@@ -9,13 +9,16 @@
 #include <stdlib.h>
 
 enum {
-/* Dirty pages of a growing dump are at most two of FILE_SINK_SYNC_BYTES. */
+/* The disk is told to write every so many bytes, and waited for when it lags behind by so many: then there
+ * is little left for fsync, and a slow disk neither fills the memory nor holds the writer up at once. */
 #ifdef SPINDLE_STRESS
     FILE_SINK_BYTES = 256,
     FILE_SINK_SYNC_BYTES = 1024,
+    FILE_SINK_LAG_BYTES = 4096,
 #else
     FILE_SINK_BYTES = 512 * 1024,
     FILE_SINK_SYNC_BYTES = 8 * 1024 * 1024,
+    FILE_SINK_LAG_BYTES = 64 * 1024 * 1024,
 #endif
 };
 
@@ -59,20 +62,21 @@ static int file_write_all(const struct system_calls *calls, int file, const char
     return 0;
 }
 
-/* Starts writing the newest range to the disk and waits for the one before it. Only advice: what fails here
- * fails again in fsync. */
+/* Only advice: what fails here fails again in fsync. */
 static void file_sink_push(struct file_sink *sink)
 {
     uint64_t from = sink->synced_bytes, to = sink->sink.drained_bytes;
     if (!sink->incremental_sync || to - from < FILE_SINK_SYNC_BYTES)
         return;
     sink->calls->sync_range(sink->file, (off_t)from, (off_t)(to - from), SYNC_FILE_RANGE_WRITE);
-    if (from > sink->settled_bytes)
-        sink->calls->sync_range(sink->file, (off_t)sink->settled_bytes, (off_t)(from - sink->settled_bytes),
-                                SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
-                                    SYNC_FILE_RANGE_WAIT_AFTER);
-    sink->settled_bytes = from;
     sink->synced_bytes = to;
+    uint64_t lag = to - sink->settled_bytes;
+    if (lag <= FILE_SINK_LAG_BYTES)
+        return;
+    lag -= FILE_SINK_LAG_BYTES;
+    sink->calls->sync_range(sink->file, (off_t)sink->settled_bytes, (off_t)lag,
+                            SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+    sink->settled_bytes += lag;
 }
 
 static void file_sink_drain(struct sink *base, size_t need)
