@@ -429,6 +429,18 @@ static int read_file(struct rdb_reader *reader, struct rdb_summary *summary)
     return error;
 }
 
+/* Hands over the records before a fault: they may hold an earlier one. Returns what ends the reading. */
+static int reader_settle(struct rdb_reader *reader, int result)
+{
+    if (result != -EBADMSG)
+        return result;
+    struct rdb_error later = *reader->error;
+    int earlier = rdb_reader_flush(reader);
+    if (earlier == 0)
+        *reader->error = later;
+    return earlier ? earlier : result;
+}
+
 /* Releases what a reading that failed left behind. */
 static void reader_abandon(struct rdb_reader *reader)
 {
@@ -453,7 +465,7 @@ int rdb_read(struct source *source, const struct rdb_read_options *options, cons
 {
     struct rdb_reader reader = reader_make(source, options, visitor, error);
     *summary = (struct rdb_summary){.version = 0};
-    int result = read_file(&reader, summary);
+    int result = reader_settle(&reader, read_file(&reader, summary));
     reader_abandon(&reader);
     summary->complete = result == 0;
     summary->end_offset = source_offset(source);

@@ -254,6 +254,13 @@ Test(rdb_read, a_key_that_is_there_twice)
     expect_fault(22, "key \"a\\\"b\\x01\" is there twice in database 0");
 }
 
+Test(rdb_read, of_two_faults_the_first_is_told)
+{
+    dump_append(&dump, V10 "\x00\x01k\x01v\x00\x01k\x01w\x00\x01x\xc4");
+    dump_end(&dump);
+    expect_fault(14, "key \"k\" is there twice in database 0");
+}
+
 Test(rdb_read, keys_that_exist_already_are_replaced_on_demand)
 {
     struct rdb_load_options options = {.replace = true};
