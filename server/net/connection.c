@@ -307,6 +307,14 @@ static void connection_on_poll(uv_poll_t *poll, int status, int events)
     }
     if (!(events & UV_READABLE) || !connection_takes_input(connection))
         return;
+    if (connection->pending && connection->pending->consumed) {
+        /* Requests of this batch lie in the buffer that is about to grow. */
+        worker_run(connection->worker);
+        if ((connection->flags & (CONNECTION_DEAD | CONNECTION_CLOSED)) ||
+            !connection_takes_input(connection))
+            return;
+        worker_touch(connection->worker, connection);
+    }
     if (connection->pending)
         connection_read_pending(connection);
     else

@@ -143,6 +143,33 @@ Test(limits, stranger_may_send_little)
     stop();
 }
 
+/* A stranger's requests run one by one, while more of them arrive. (Not more at a time than fit the replies
+ * that redis-server lets a stranger leave unread.) */
+Test(limits, stranger_may_pipeline)
+{
+    enum { ROUNDS = 300, ATTEMPTS = 8 };
+    struct wire wire;
+    struct bytes requests = {0};
+    struct bytes reply = {0};
+    start((const char *[]){"--requirepass", "secret", NULL});
+    for (int i = 0; i < ATTEMPTS; i++)
+        bytes_format(&requests, "*2\r\n$4\r\nAUTH\r\n$9\r\nwrong%04d\r\n", i);
+    server_connect_tcp(&server, &wire);
+    for (int i = 0; i < ROUNDS; i++) {
+        cr_assert(wire_send(&wire, requests.data, requests.size));
+        for (int j = 0; j < ATTEMPTS; j++) {
+            cr_assert(wire_receive_frame(&wire, &reply), "round %d, reply %d", i, j);
+            cr_assert_str_eq(bytes_text(&reply),
+                             "-WRONGPASS invalid username-password pair or user is disabled.\r\n");
+        }
+    }
+    wire_expect(&wire, "*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\nPING\r\n", "+OK\r\n+PONG\r\n");
+    wire_close(&wire);
+    bytes_release(&requests);
+    bytes_release(&reply);
+    stop();
+}
+
 /* Finds an IPv4 address of this machine that is not loopback; false when it has none. */
 static bool find_own_address(char *text, size_t size)
 {
