@@ -89,35 +89,48 @@ static bool write_small_integer(struct sink *sink, int64_t value)
     return true;
 }
 
+/* Hash of three bytes, in the upper bits; reads four. */
+static inline uint32_t hash_three(const char *bytes)
+{
+    uint32_t word;
+    memcpy(&word, bytes, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    word <<= 8;
+#else
+    word &= 0xffffff00;
+#endif
+    return word * 0x9e3779b1u;
+}
+
 /*
  * Can LZF shrink this string by RDB_LZF_GAIN_MIN bytes? A match of n bytes takes at least 2, so saves n - 2,
  * and n - 2 positions in it begin with three bytes that were seen before; one more byte is lost to the first
  * literals. So with fewer than RDB_LZF_GAIN_MIN + 1 such positions the answer is no. Hash collisions only
  * make it say yes too often. Costs a fifth of trying.
  */
-static inline bool may_shrink(const uint8_t *bytes, size_t length, uint8_t *seen, int table_bits)
+static inline __attribute__((always_inline)) bool may_shrink(const char *bytes, size_t length, uint8_t *seen,
+                                                             int table_bits)
 {
     unsigned repeats = 0;
-    uint32_t three = (uint32_t)bytes[0] << 8 | bytes[1];
     memset(seen, 0, (size_t)1 << table_bits);
-    for (size_t i = 2; i < length; i++) {
-        three = (three << 8 | bytes[i]) & 0xffffff;
-        uint32_t slot = (three * 0x9e3779b1u) >> (32 - table_bits);
+    for (size_t i = 0; i + 3 < length; i++) {
+        uint32_t slot = hash_three(bytes + i) >> (32 - table_bits);
         repeats += seen[slot];
         seen[slot] = 1;
-        if (i % 8 == 0 && repeats > RDB_LZF_GAIN_MIN)
+        if (i % 8 == 7 && repeats > RDB_LZF_GAIN_MIN)
             return true;
     }
-    return repeats > RDB_LZF_GAIN_MIN;
+    /* The last three bytes were not looked at: there are no four from them on. */
+    return repeats + 1 > RDB_LZF_GAIN_MIN;
 }
 
 static bool is_worth_compressing(struct slice string)
 {
     uint8_t seen[1 << REPEAT_LONG_BITS];
     if (string.length <= REPEAT_SHORT_BYTES)
-        return may_shrink((const uint8_t *)string.data, string.length, seen, REPEAT_SHORT_BITS);
+        return may_shrink(string.data, string.length, seen, REPEAT_SHORT_BITS);
     if (string.length <= REPEAT_LONG_BYTES)
-        return may_shrink((const uint8_t *)string.data, string.length, seen, REPEAT_LONG_BITS);
+        return may_shrink(string.data, string.length, seen, REPEAT_LONG_BITS);
     return string.length <= INT_MAX;
 }
 
