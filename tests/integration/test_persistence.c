@@ -308,7 +308,7 @@ Test(persistence, truncated_dump_is_refused)
 
 Test(persistence, flipped_byte_is_refused)
 {
-    expect_refusal("printf '\\377' | dd of=dump.rdb bs=1 seek=3000 conv=notrunc status=none");
+    expect_refusal("printf 'DAMAGED!' | dd of=dump.rdb bs=1 seek=3000 conv=notrunc status=none");
 }
 
 Test(persistence, wrong_magic_is_refused)
