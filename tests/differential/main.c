@@ -154,8 +154,9 @@ static size_t shrink(struct pair *pair, struct command **commands, size_t count,
     long long end_ms = monotonic_ms() + SHRINK_PATIENCE_MS;
     bool trace = pair->trace;
     pair->trace = false;
+    pair->hasty = true;
     if (!still_differs(pair, commands, count, difference))
-        return 0;
+        count = 0;
     for (size_t run = (count + 1) / 2; run > 0 && monotonic_ms() < end_ms;
          run = run > 1 ? (run + 1) / 2 : 0) {
         for (size_t start = 0; start < count && monotonic_ms() < end_ms;) {
@@ -170,8 +171,10 @@ static size_t shrink(struct pair *pair, struct command **commands, size_t count,
             }
         }
     }
-    still_differs(pair, commands, count, difference);
+    if (count > 0)
+        still_differs(pair, commands, count, difference);
     pair->trace = trace;
+    pair->hasty = false;
     return count;
 }
 

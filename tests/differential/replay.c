@@ -10,7 +10,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 enum {
     PIPELINE_MAX = 32,
@@ -68,19 +67,28 @@ static void client_connect(struct side *side, size_t client, int resp)
     bytes_release(&reply);
 }
 
+/* Connects the inspector and empties the server; false when it does not answer. */
+static bool side_empty(struct side *side)
+{
+    struct bytes reply = {0};
+    side_disconnect(side);
+    server_connect(&side->server, &side->inspector);
+    side->inspector.patience_ms = REPLY_PATIENCE_MS;
+    bool answered =
+        wire_send_text(&side->inspector, "FLUSHALL\r\n") && wire_receive_frame(&side->inspector, &reply);
+    fail_unless(!answered || strcmp(bytes_text(&reply), "+OK\r\n") == 0, "FLUSHALL: %s", bytes_text(&reply));
+    bytes_release(&reply);
+    return answered;
+}
+
 static void side_reset(struct side *side, const char *const *config, int resp)
 {
     struct bytes reply = {0};
-    if (!server_is_running(&side->server)) {
-        if (side->server.pid)
-            waitpid(side->server.pid, NULL, 0);
-        side->server.pid = 0;
+    if (!server_is_running(&side->server) || !side_empty(side)) {
+        server_put_down(&side->server);
         server_start_again(&side->server);
+        fail_unless(side_empty(side), "a fresh server does not answer FLUSHALL");
     }
-    side_disconnect(side);
-    server_connect(&side->server, &side->inspector);
-    wire_call(&side->inspector, &reply, "FLUSHALL");
-    fail_unless(strcmp(bytes_text(&reply), "+OK\r\n") == 0, "FLUSHALL: %s", bytes_text(&reply));
     for (; config && config[0] && config[1]; config += 2) {
         wire_send_command(&side->inspector, 4, (const char *[]){"CONFIG", "SET", config[0], config[1]});
         fail_unless(wire_receive_frame(&side->inspector, &reply) && reply.data[0] == '+',
@@ -197,7 +205,7 @@ static enum outcome take_replies(struct pair *pair, const struct command *comman
     for (size_t left = command->frames; left > 0 && outcome == OUTCOME_SAME; left--) {
         bool came[2];
         for (int i = 0; i < 2; i++) {
-            wires[i]->patience_ms = command->count ? REPLY_PATIENCE_MS : BLOCKED_PATIENCE_MS;
+            wires[i]->patience_ms = command->count && !pair->hasty ? REPLY_PATIENCE_MS : BLOCKED_PATIENCE_MS;
             came[i] = wire_receive_frame(wires[i], &frames[i]);
             if (!came[i])
                 name_silence(wires[i], &frames[i]);

@@ -20,6 +20,7 @@ struct pair {
     struct side tested;
     int resp;                  /* 2 or 3, what the clients speak */
     const char *const *config; /* see struct generator */
+    bool hasty;                /* give up on silence soon: while a stream is shrunk */
     bool trace;                /* print every command and both replies */
 };
 
@@ -40,8 +41,8 @@ void pair_stop(struct pair *pair);
 /* Kills both: after a difference has been reported. */
 void pair_discard(struct pair *pair);
 
-/* Empties both servers, restores the configuration, opens fresh connections. A server that is down is
- * started again. */
+/* Empties both servers, restores the configuration, opens fresh connections. A server that is down, or
+ * does not answer, is started again. */
 void pair_reset(struct pair *pair);
 
 /* Plays commands[first .. first + count) on top of the present state, then compares the data sets. Returns

@@ -290,12 +290,18 @@ void server_remove(struct server_process *server)
     forget(server);
 }
 
-void server_discard(struct server_process *server)
+void server_put_down(struct server_process *server)
 {
     if (server->pid > 0) {
         kill(server->pid, SIGKILL);
         waitpid(server->pid, NULL, 0);
     }
+    server->pid = 0;
+}
+
+void server_discard(struct server_process *server)
+{
+    server_put_down(server);
     forget(server);
 }
 

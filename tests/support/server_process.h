@@ -67,6 +67,9 @@ void server_kill(struct server_process *server);
 /* Stops the server if it runs and deletes its directory. */
 void server_remove(struct server_process *server);
 
+/* Kills and reaps the server, whatever state it is in, without looking at the log. */
+void server_put_down(struct server_process *server);
+
 /* Kills the server if it runs and deletes its directory without looking at the log: after a failure that has
  * been reported. */
 void server_discard(struct server_process *server);
