@@ -68,7 +68,7 @@ extern command_handler __attribute__((weak)) cmd_bzmpop, cmd_bzpopmax, cmd_bzpop
     cmd_zrevrank, cmd_zscan, cmd_zscore, cmd_zunion, cmd_zunionstore;
 
 /* hyperloglog */
-extern command_handler __attribute__((weak)) cmd_pfadd, cmd_pfcount, cmd_pfdebug, cmd_pfmerge, cmd_pfselftest;
+command_handler cmd_pfadd, cmd_pfcount, cmd_pfdebug, cmd_pfmerge, cmd_pfselftest;
 
 /* geo */
 extern command_handler __attribute__((weak)) cmd_geoadd, cmd_geodist, cmd_geohash, cmd_geopos, cmd_georadius,
