@@ -85,11 +85,8 @@ static void blocking_on_changed(void *context, struct database *db, struct slice
                                 enum keyspace_event_class event_class, const char *event)
 {
     struct blocking *blocking = context;
-    const struct keyspace_observer *previous = &blocking->previous;
-    if (previous->changed)
-        previous->changed(previous->context, db, name, event_class, event);
     /* Values that replace others of the same name count when they came by RENAME and the like only. */
-    if (!(event_class & (EVENT_NEW | EVENT_GENERIC)))
+    if (event == NULL || !(event_class & (EVENT_NEW | EVENT_GENERIC)))
         return;
     struct blocking_key *key = blocking_find_key(blocking, db, name, hash_in_database(db, name));
     if (key)
@@ -240,9 +237,8 @@ void blocking_wait(struct call *call, const struct blocking_request *request)
     struct session *session = call->session;
     struct blocking *blocking = &call->commands->blocking;
     if (blocking->count++ == 0) {
-        blocking->previous = call->keyspace->observer;
-        call->keyspace->observer =
-            (struct keyspace_observer){.changed = blocking_on_changed, .context = blocking};
+        blocking->observer = (struct keyspace_observer){.changed = blocking_on_changed, .context = blocking};
+        keyspace_observe(call->keyspace, &blocking->observer);
     }
     struct blocking_wait *wait = blocking_create_wait(blocking, session, request);
     links_append(&blocking->waits, &wait->links);
@@ -274,7 +270,7 @@ void blocking_forget(struct session *session)
     links_remove(&wait->links);
     mem_free(wait, wait_bytes(wait->place_capacity, wait->options.target.length));
     if (--blocking->count == 0)
-        keyspace->observer = blocking->previous;
+        keyspace_unobserve(keyspace, &blocking->observer);
 }
 
 /* ---- ending waits ---- */

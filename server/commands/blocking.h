@@ -19,8 +19,7 @@
  * A waiting session has SESSION_BLOCKED: net holds its later requests back. Its reply is sent directly when
  * it is served, its time is over or CLIENT UNBLOCK names it. A session that closes leaves all queues.
  *
- * While nobody waits the observer is not installed and nothing here costs anything. It calls the one that was
- * there before it, and puts that back at the end. Main thread only.
+ * While nobody waits the keyspace is not observed and nothing here costs anything. Main thread only.
  */
 
 struct call;
@@ -53,7 +52,7 @@ struct blocking {
     struct blocking_wait **heap; /* those with a deadline, the earliest first */
     size_t heap_count, heap_capacity;
     uint64_t count; /* blocked_clients */
-    struct keyspace_observer previous;
+    struct keyspace_observer observer;
 };
 
 void blocking_init(struct blocking *blocking);

@@ -140,9 +140,25 @@ void keyspace_changed(struct database *db, struct slice key, unsigned event_clas
                       uint64_t changes)
 {
     db->keyspace->dirty += changes;
-    const struct keyspace_observer *observer = &db->keyspace->observer;
-    if (observer->changed && event)
+    for (const struct keyspace_observer *observer = db->keyspace->observers; observer != NULL;
+         observer = observer->next)
         observer->changed(observer->context, db, key, event_class, event);
+}
+
+void keyspace_observe(struct keyspace *keyspace, struct keyspace_observer *observer)
+{
+    observer->next = keyspace->observers;
+    keyspace->observers = observer;
+}
+
+void keyspace_unobserve(struct keyspace *keyspace, struct keyspace_observer *observer)
+{
+    struct keyspace_observer **at = &keyspace->observers;
+    while (*at != observer) {
+        CHECK(*at != NULL);
+        at = &(*at)->next;
+    }
+    *at = observer->next;
 }
 
 /* Takes an entry out of the table without freeing it. */

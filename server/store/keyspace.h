@@ -79,8 +79,11 @@ struct keyspace_stats {
     uint64_t expired_time_cap_reached;
 };
 
-/* Hears of every change after it happened. Key bytes are valid during the call. */
+/* Hears of every change after it happened. Key bytes are valid during the call; event is NULL for changes
+ * that have no name. Each observer has one task (blocked clients, watched keys, notifications) and is in the
+ * list only while there is something to do; the order in the list means nothing. */
 struct keyspace_observer {
+    struct keyspace_observer *next;
     void (*changed)(void *context, struct database *db, struct slice key,
                     enum keyspace_event_class event_class, const char *event);
     void *context;
@@ -96,7 +99,7 @@ struct keyspace {
     bool expiry_enabled; /* off while loading: expired keys stay visible */
     struct store_settings settings;
     struct keyspace_stats stats;
-    struct keyspace_observer observer;
+    struct keyspace_observer *observers; /* NULL: nobody listens */
     struct reclaim reclaim;
     struct random_state random;
 };
@@ -108,6 +111,10 @@ static inline void keyspace_set_time(struct keyspace *keyspace, int64_t now_ms)
 {
     keyspace->now_ms = now_ms;
 }
+
+/* Puts an observer into the list, or takes it out; its memory stays the caller's. It must not be in twice. */
+void keyspace_observe(struct keyspace *keyspace, struct keyspace_observer *observer);
+void keyspace_unobserve(struct keyspace *keyspace, struct keyspace_observer *observer);
 
 /* ---- looking ---- */
 

@@ -10,7 +10,7 @@ static void fixture_note_change(void *context, struct database *db, struct slice
                                 enum keyspace_event_class event_class, const char *event)
 {
     (void)db;
-    if (event_class & (EVENT_NEW | EVENT_MISSED))
+    if (event == NULL || (event_class & (EVENT_NEW | EVENT_MISSED)))
         return;
     struct command_fixture *fixture = context;
     size_t length = strlen(fixture->events);
@@ -23,8 +23,8 @@ void fixture_init(struct command_fixture *fixture)
     memset(fixture, 0, sizeof(*fixture));
     keyspace_init(&fixture->keyspace, 16, 1);
     keyspace_set_time(&fixture->keyspace, FIXTURE_NOW_MS);
-    fixture->keyspace.observer =
-        (struct keyspace_observer){.changed = fixture_note_change, .context = fixture};
+    fixture->observer = (struct keyspace_observer){.changed = fixture_note_change, .context = fixture};
+    keyspace_observe(&fixture->keyspace, &fixture->observer);
     commands_init(&fixture->commands, &fixture->keyspace, NULL);
     fixture->commands.settings.proto_max_bulk_len = 512 * 1024 * 1024;
     fixture->commands.settings.slow_command_ns = INT64_MAX;

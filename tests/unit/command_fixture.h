@@ -12,6 +12,7 @@
 
 struct command_fixture {
     struct keyspace keyspace;
+    struct keyspace_observer observer;
     struct commands commands;
     struct session *session;
     struct reply reply;

@@ -17,6 +17,8 @@ static void on_change(void *context, struct database *changed, struct slice key,
 {
     (void)context;
     (void)changed;
+    if (event == NULL)
+        return;
     snprintf(events + strlen(events), sizeof(events) - strlen(events), "%u:%s:%.*s;", event_class, event,
              (int)key.length, key.data);
 }
@@ -125,11 +127,13 @@ Test(rdb_dump, long_values_come_back)
 Test(rdb_dump, restore_replaces_and_reports)
 {
     fixture_set(db, "k", "old", RDB_FIXTURE_NOW_MS + 10);
-    keyspace.observer.changed = on_change;
+    struct keyspace_observer observer = {.changed = on_change};
+    keyspace_observe(&keyspace, &observer);
     uint64_t dirty = keyspace.dirty;
     cr_assert_eq(restore("k", golden[0].payload, golden[0].length, RDB_FIXTURE_NOW_MS + 77), 0);
     cr_assert_eq(keyspace.dirty, dirty + 1);
     cr_assert_str_eq(events, "1:restore:k;");
+    keyspace_unobserve(&keyspace, &observer);
     cr_assert_eq(entry_expiry_ms(fixture_entry(db, slice_from_string("k"))), RDB_FIXTURE_NOW_MS + 77);
 }
 
