@@ -195,6 +195,7 @@ static void server_watch_signals(struct server *server)
         uv_signal_start(&server->signals[i], on_signal, numbers[i]);
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a write error, not the end */
 }
 
 /* ---- loading ---- */

@@ -85,7 +85,8 @@ void server_start_cron(struct server *server);
 void server_set_cron_rate(struct server *server);
 /* Goes on with work in slices when there is some. */
 void server_wake_background(struct server *server);
-/* Reacts to the end of a snapshot child. */
+/* Reacts to the end of a snapshot child: looks whether it has ended, or takes note of what was seen. */
 void server_poll_snapshot(struct server *server);
+void server_note_snapshot(struct server *server, enum snapshot_event event);
 
 #endif

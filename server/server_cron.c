@@ -63,9 +63,9 @@ void server_wake_background(struct server *server)
 
 /* ---- snapshots ---- */
 
-void server_poll_snapshot(struct server *server)
+void server_note_snapshot(struct server *server, enum snapshot_event event)
 {
-    switch (snapshot_poll(&server->snapshot)) {
+    switch (event) {
     case SNAPSHOT_FINISHED:
         server->commands.last_save_failed = false;
         break;
@@ -75,6 +75,11 @@ void server_poll_snapshot(struct server *server)
     default:
         break;
     }
+}
+
+void server_poll_snapshot(struct server *server)
+{
+    server_note_snapshot(server, snapshot_poll(&server->snapshot));
 }
 
 static void server_save_when_due(struct server *server)

@@ -50,8 +50,7 @@ static void service_after_flush_all(void *context)
     if (server->config.persist.save_point_count == 0)
         return;
     /* The child is dying; wait for it rather than write beside it. */
-    while (snapshot_is_running(&server->snapshot))
-        server_poll_snapshot(server);
+    server_note_snapshot(server, snapshot_wait(&server->snapshot));
     server_save(server);
 }
 
@@ -87,8 +86,7 @@ int server_shutdown(struct server *server, unsigned shutdown_flags)
     }
     bool wants_save = (shutdown_flags & SHUTDOWN_SAVE) || server->config.persist.save_point_count > 0;
     snapshot_kill(&server->snapshot);
-    while (snapshot_is_running(&server->snapshot))
-        server_poll_snapshot(server);
+    server_note_snapshot(server, snapshot_wait(&server->snapshot));
     if (wants_save && !(shutdown_flags & SHUTDOWN_NOSAVE)) {
         log_notice("Saving the final RDB snapshot before exiting.");
         int error = server_save(server);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -368,6 +369,18 @@ Test(persistence, failing_saves_stop_writes_until_one_succeeds)
     expect(client, "Background saving started", "BGSAVE");
     client_await_info(client, "rdb_last_bgsave_status", "ok");
     expect(client, "OK", "SET k x");
+    stop();
+}
+
+Test(persistence, a_file_size_limit_fails_the_save_and_nothing_else)
+{
+    start(NULL);
+    fill(client);
+    expect(client, "OK", "SAVE");
+    const struct rlimit tiny = {.rlim_cur = 100, .rlim_max = RLIM_INFINITY};
+    cr_assert_eq(prlimit(server.pid, RLIMIT_FSIZE, &tiny, NULL), 0);
+    expect(client, "(error) ERR", "SAVE");
+    expect(client, "PONG", "PING");
     stop();
 }
 
