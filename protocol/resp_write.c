@@ -266,21 +266,25 @@ size_t reply_deferred_begin(struct reply *reply)
     return reply->buffer.length;
 }
 
+void reply_insert(struct reply *reply, size_t mark, const char *bytes, size_t count)
+{
+    size_t behind = reply->buffer.length - mark;
+    buffer_reserve(&reply->buffer, count);
+    char *at = reply->buffer.data + mark;
+    memmove(at + count, at, behind);
+    memcpy(at, bytes, count);
+    reply->buffer.length += count;
+    if (reply->errors > 0 && reply->error_start >= mark)
+        reply->error_start += count;
+    for (size_t i = reply->segment_count; i > 0 && reply->segments[i - 1].offset >= mark; i--)
+        reply->segments[i - 1].offset += count;
+}
+
 /* Puts a header in front of everything written since the mark. */
 static void insert_header(struct reply *reply, size_t mark, char type, uint64_t number)
 {
     char header[HEADER_MAX_BYTES];
-    size_t length = (size_t)(write_header(header, type, number) - header);
-    size_t behind = reply->buffer.length - mark;
-    buffer_reserve(&reply->buffer, length);
-    char *at = reply->buffer.data + mark;
-    memmove(at + length, at, behind);
-    memcpy(at, header, length);
-    reply->buffer.length += length;
-    if (reply->errors > 0 && reply->error_start >= mark)
-        reply->error_start += length;
-    for (size_t i = reply->segment_count; i > 0 && reply->segments[i - 1].offset >= mark; i--)
-        reply->segments[i - 1].offset += length;
+    reply_insert(reply, mark, header, (size_t)(write_header(header, type, number) - header));
 }
 
 void reply_deferred_array(struct reply *reply, size_t mark, size_t count)

@@ -45,6 +45,16 @@ static void transport_send(void *connection, const char *data, size_t length)
     connection_send(connection, data, length);
 }
 
+static void transport_send_shared(void *connection, struct blob *blob, size_t offset, size_t length)
+{
+    connection_send_shared(connection, blob, offset, length);
+}
+
+static void transport_set_subscriber(void *connection, bool subscriber)
+{
+    connection_set_class(connection, subscriber ? NET_CLIENT_PUBSUB : NET_CLIENT_NORMAL);
+}
+
 static void transport_set_trusted(void *connection, bool trusted)
 {
     connection_set_trusted(connection, trusted);
@@ -59,6 +69,8 @@ static const struct session_transport server_transport = {
     .describe = transport_describe,
     .close = transport_close,
     .send = transport_send,
+    .send_shared = transport_send_shared,
+    .set_subscriber = transport_set_subscriber,
     .set_trusted = transport_set_trusted,
     .resume = transport_resume,
 };

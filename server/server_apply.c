@@ -54,10 +54,10 @@ void server_apply_settings(struct server *server)
     authenticate_refresh(&server->commands.sessions, &server->commands.settings);
     server->keyspace.settings = config->store;
     slowlog_trim(&server->commands.slowlog, config->commands.slowlog_max_len);
-    const struct net_limits limits = {.bulk_max_bytes = config->commands.proto_max_bulk_len,
-                                      .query_max_bytes = config->net.query_max_bytes,
-                                      .keepalive_s = config->net.tcp_keepalive_s,
-                                      .output = config->net.output_limits[NET_CLIENT_NORMAL]};
+    struct net_limits limits = {.bulk_max_bytes = config->commands.proto_max_bulk_len,
+                                .query_max_bytes = config->net.query_max_bytes,
+                                .keepalive_s = config->net.tcp_keepalive_s};
+    memcpy(limits.output, config->net.output_limits, sizeof(limits.output));
     worker_set_limits(server->worker, &limits);
 }
 

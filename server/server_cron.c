@@ -108,7 +108,8 @@ static void server_close_idle_clients(struct server *server)
     struct links *sessions = &server->commands.sessions.sessions;
     for (struct links *at = sessions->next; at != sessions; at = at->next) {
         struct session *session = links_container(at, struct session, links);
-        if (session->flags & SESSION_BLOCKED || server->keyspace.now_ms - session->active_ms <= timeout_ms)
+        if (session->flags & (SESSION_BLOCKED | SESSION_SUBSCRIBER) ||
+            server->keyspace.now_ms - session->active_ms <= timeout_ms)
             continue;
         log_verbose("Closing idle client");
         session->transport->close(session->connection, false);

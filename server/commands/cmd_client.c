@@ -10,19 +10,30 @@
 
 /* ---- kinds of clients ---- */
 
-enum client_type { CLIENT_TYPE_NORMAL, CLIENT_TYPE_OTHER };
+enum client_type { CLIENT_TYPE_NORMAL, CLIENT_TYPE_PUBSUB, CLIENT_TYPE_OTHER };
 
-/* Reads a type's name; there are only normal clients so far, the others match nobody. */
+static enum client_type client_type(const struct session *session)
+{
+    return session->flags & SESSION_SUBSCRIBER ? CLIENT_TYPE_PUBSUB : CLIENT_TYPE_NORMAL;
+}
+
+/* Reads a type's name; nobody replicates, so the other types match nobody. */
 static bool client_read_type(struct call *call, int index, enum client_type *type)
 {
-    *type = CLIENT_TYPE_OTHER;
-    if (call_argument_is(call, index, "normal")) {
-        *type = CLIENT_TYPE_NORMAL;
-        return true;
+    static const struct {
+        const char *name;
+        enum client_type type;
+    } names[] = {{"normal", CLIENT_TYPE_NORMAL},
+                 {"pubsub", CLIENT_TYPE_PUBSUB},
+                 {"replica", CLIENT_TYPE_OTHER},
+                 {"slave", CLIENT_TYPE_OTHER},
+                 {"master", CLIENT_TYPE_OTHER}};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (call_argument_is(call, index, names[i].name)) {
+            *type = names[i].type;
+            return true;
+        }
     }
-    if (call_argument_is(call, index, "replica") || call_argument_is(call, index, "slave") ||
-        call_argument_is(call, index, "master") || call_argument_is(call, index, "pubsub"))
-        return true;
     reply_errorf(call->reply, "ERR Unknown client type '%.*s'", argument_quoted_length(call->argv[index]),
                  call->argv[index].data);
     return false;
@@ -49,8 +60,9 @@ static void client_format_flags(const struct session *session, char *text)
         uint32_t flag;
         char letter;
     } letters[] = {
-        {SESSION_BLOCKED, 'b'},     {SESSION_CLOSE_AFTER_REPLY, 'c'}, {SESSION_CLOSE_ASAP, 'A'},
-        {SESSION_UNIX_SOCKET, 'U'}, {SESSION_NO_EVICT, 'e'},          {SESSION_NO_TOUCH, 'T'},
+        {SESSION_SUBSCRIBER, 'P'}, {SESSION_BLOCKED, 'b'},     {SESSION_CLOSE_AFTER_REPLY, 'c'},
+        {SESSION_CLOSE_ASAP, 'A'}, {SESSION_UNIX_SOCKET, 'U'}, {SESSION_NO_EVICT, 'e'},
+        {SESSION_NO_TOUCH, 'T'},
     };
     size_t length = 0;
     for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++)
@@ -85,13 +97,15 @@ static void client_describe(const struct call *call, const struct session *sessi
     char *line = buffer_reserve(out, room);
     size_t length = (size_t)snprintf(
         line, room,
-        "id=%llu addr=%s laddr=%s fd=%d name=%s age=%lld idle=%lld flags=%s db=%d sub=0 psub=0 ssub=0 "
-        "multi=-1 "
+        "id=%llu addr=%s laddr=%s fd=%d name=%s age=%lld idle=%lld flags=%s db=%d sub=%llu psub=%llu "
+        "ssub=%llu multi=-1 "
         "qbuf=%llu qbuf-free=%llu argv-mem=%zu multi-mem=0 rbs=0 rbp=0 obl=0 oll=%llu omem=%llu tot-mem=%llu "
         "events=%s cmd=%s user=default redir=-1 resp=%d",
         (unsigned long long)session->id, info.peer, info.local, info.fd, session->name ? session->name : "",
         (long long)(now_ms - session->created_ms) / 1000, (long long)(now_ms - session->active_ms) / 1000,
-        flags, session->db->id, (unsigned long long)info.query_bytes,
+        flags, session->db->id, (unsigned long long)pubsub_count(session, PUBSUB_CHANNEL),
+        (unsigned long long)pubsub_count(session, PUBSUB_PATTERN),
+        (unsigned long long)pubsub_count(session, PUBSUB_SHARD), (unsigned long long)info.query_bytes,
         (unsigned long long)info.query_free_bytes, client_argument_bytes(call, session),
         (unsigned long long)info.output_blocks, (unsigned long long)info.output_bytes,
         (unsigned long long)(info.memory_bytes + sizeof(*session) + texts_bytes),
@@ -143,7 +157,8 @@ static void client_list_ids(struct call *call, struct buffer *description)
 
 void cmd_client_list(struct call *call)
 {
-    enum client_type type = CLIENT_TYPE_NORMAL;
+    enum client_type type = CLIENT_TYPE_OTHER;
+    bool any = call->argc == 2;
     struct buffer description = {0};
     if (call->argc > 3 && call_argument_is(call, 2, "id")) {
         if (!client_read_ids(call))
@@ -159,9 +174,10 @@ void cmd_client_list(struct call *call)
         call_reply_syntax_error(call);
         return;
     }
-    for (const struct session *session = NULL;
-         type == CLIENT_TYPE_NORMAL && (session = client_next(call, session)) != NULL;)
-        client_describe(call, session, &description);
+    for (const struct session *session = NULL; (session = client_next(call, session)) != NULL;) {
+        if (any || client_type(session) == type)
+            client_describe(call, session, &description);
+    }
     client_reply_description(call, &description);
 }
 
@@ -223,7 +239,7 @@ static bool client_fits(const struct call *call, const struct session *session,
         return false;
     if (filter->id && session->id != (uint64_t)filter->id)
         return false;
-    if (filter->has_type && filter->type != CLIENT_TYPE_NORMAL)
+    if (filter->has_type && filter->type != client_type(session))
         return false;
     if (filter->peer.data == NULL && filter->local.data == NULL)
         return true;

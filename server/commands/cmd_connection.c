@@ -4,10 +4,23 @@
 #include "commands/commands.h"
 #include "commands/handlers.h"
 
+/* Looks like a message, for clients that expect nothing else. */
+static void ping_subscriber(struct call *call)
+{
+    reply_array(call->reply, 2);
+    reply_string(call->reply, "pong");
+    if (call->argc == 2)
+        reply_slice(call->reply, call->argv[1]);
+    else
+        reply_string(call->reply, "");
+}
+
 void cmd_ping(struct call *call)
 {
     if (call->argc > 2)
         call_reply_wrong_arity(call);
+    else if (call->session->flags & SESSION_SUBSCRIBER && call->session->version == 2)
+        ping_subscriber(call);
     else if (call->argc == 2)
         reply_slice(call->reply, call->argv[1]);
     else
@@ -38,6 +51,7 @@ void cmd_quit(struct call *call)
 void cmd_reset(struct call *call)
 {
     struct session *session = call->session;
+    pubsub_forget(session);
     session->version = 2;
     call->reply->version = 2;
     session->db = &call->keyspace->databases[0];

@@ -319,7 +319,7 @@ static void info_keys(struct info *info)
 
 static void info_stats(struct info *info)
 {
-    static const char *const pubsub[] = {"pubsub_channels", "pubsub_patterns", "pubsubshard_channels", NULL};
+    const struct pubsub *pubsub = &info->commands->pubsub;
     static const char *const unused[] = {
         "migrate_cached_sockets",   "slave_expires_tracked_keys", "active_defrag_hits",
         "active_defrag_misses",     "active_defrag_key_hits",     "active_defrag_key_misses",
@@ -329,7 +329,9 @@ static void info_stats(struct info *info)
                                        "reply_buffer_shrinks", "reply_buffer_expands", NULL};
     info_traffic(info);
     info_keys(info);
-    info_zeros(info, pubsub);
+    info_count(info, "pubsub_channels", pubsub_topics(pubsub, PUBSUB_CHANNEL));
+    info_count(info, "pubsub_patterns", pubsub_topics(pubsub, PUBSUB_PATTERN));
+    info_count(info, "pubsubshard_channels", pubsub_topics(pubsub, PUBSUB_SHARD));
     info_number(info, "latest_fork_usec", info->facts.latest_fork_us);
     info_count(info, "total_forks", info->facts.forks);
     info_zeros(info, unused);

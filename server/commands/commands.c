@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "commands/authenticate.h"
+#include "commands/handlers.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,7 @@ void commands_init(struct commands *commands, struct keyspace *keyspace, const s
     session_list_init(&commands->sessions);
     slowlog_init(&commands->slowlog);
     blocking_init(&commands->blocking);
+    pubsub_init(&commands->pubsub);
     commands->cycle_scale = clock_measure_scale();
 }
 
@@ -27,6 +29,7 @@ void commands_free(struct commands *commands)
 {
     registry_free(&commands->registry);
     blocking_free(&commands->blocking);
+    pubsub_free(&commands->pubsub);
     slowlog_trim(&commands->slowlog, 0);
     mem_free(commands->latency.events, LATENCY_EVENTS_MAX * sizeof(struct latency_event));
     while (commands->errors) {
@@ -134,6 +137,19 @@ static bool arity_fits(const struct command *command, int argc)
     return command->arity >= 0 ? argc == command->arity : argc >= -command->arity;
 }
 
+/* Subscribers that speak RESP2 cannot tell messages from other replies. */
+static bool allows_subscriber(const struct command *command)
+{
+    command_handler *const allowed[] = {cmd_ping,       cmd_quit,         cmd_reset,
+                                        cmd_subscribe,  cmd_unsubscribe,  cmd_psubscribe,
+                                        cmd_ssubscribe, cmd_punsubscribe, cmd_sunsubscribe};
+    for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++) {
+        if (command->handler == allowed[i])
+            return true;
+    }
+    return false;
+}
+
 /* Replies why the call may not run, and returns false; or returns true. In the order in which Redis checks.
  */
 static bool call_is_allowed(struct call *call)
@@ -165,6 +181,14 @@ static bool call_is_allowed(struct call *call)
                                  "errors during writes if RDB snapshotting fails "
                                  "(stop-writes-on-bgsave-error option). Please check the "
                                  "Redis logs for details about the RDB error.");
+        return false;
+    }
+    if (__builtin_expect(call->session->flags & SESSION_SUBSCRIBER, 0) && call->session->version == 2 &&
+        !allows_subscriber(call->command)) {
+        reply_errorf(call->reply,
+                     "ERR Can't execute '%s': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
+                     "are allowed in this context",
+                     call->entry->full_name);
         return false;
     }
     if (__builtin_expect(commands->loading && !(flags & COMMAND_LOADING), 0)) {
@@ -270,6 +294,7 @@ enum request_outcome commands_execute(struct commands *commands, struct request 
     size_t start = reply->buffer.length;
     reply->version = session->version;
     session->active_ms = commands->keyspace->now_ms;
+    pubsub_begin_command(&commands->pubsub, session, reply);
 
     struct call call = {.session = session,
                         .db = session->db,
@@ -306,8 +331,9 @@ enum request_outcome commands_execute(struct commands *commands, struct request 
                                            SESSION_CLOSE_AFTER_REPLY | SESSION_BLOCKED),
                          0)) {
         session_finish_reply(session, reply, start);
-        if (session->flags & SESSION_BLOCKED)
-            return REQUEST_HOLD;
+        pubsub_end_command(&commands->pubsub, start);
+        return session->flags & SESSION_BLOCKED ? REQUEST_HOLD : REQUEST_DONE;
     }
+    pubsub_end_command(&commands->pubsub, start);
     return REQUEST_DONE;
 }

@@ -4,6 +4,7 @@
 #include "commands/blocking.h"
 #include "commands/call.h"
 #include "commands/latency.h"
+#include "commands/pubsub.h"
 #include "commands/registry.h"
 #include "commands/slowlog.h"
 #include "protocol/request.h"
@@ -73,6 +74,7 @@ struct commands {
     struct slowlog slowlog;
     struct latency_monitor latency;
     struct blocking blocking;
+    struct pubsub pubsub;
     const struct services *services;
     uint64_t cycle_scale;  /* see clock_cycles_to_ns */
     uint64_t cycles;       /* when the previous command ended; commands_begin_batch starts it */

@@ -75,9 +75,9 @@ extern command_handler __attribute__((weak)) cmd_geoadd, cmd_geodist, cmd_geohas
     cmd_georadius_ro, cmd_georadiusbymember, cmd_georadiusbymember_ro, cmd_geosearch, cmd_geosearchstore;
 
 /* pubsub */
-extern command_handler __attribute__((weak)) cmd_psubscribe, cmd_publish, cmd_pubsub_channels,
-    cmd_pubsub_help, cmd_pubsub_numpat, cmd_pubsub_numsub, cmd_pubsub_shardchannels, cmd_pubsub_shardnumsub,
-    cmd_punsubscribe, cmd_spublish, cmd_ssubscribe, cmd_subscribe, cmd_sunsubscribe, cmd_unsubscribe;
+command_handler cmd_psubscribe, cmd_publish, cmd_pubsub_channels, cmd_pubsub_help, cmd_pubsub_numpat,
+    cmd_pubsub_numsub, cmd_pubsub_shardchannels, cmd_pubsub_shardnumsub, cmd_punsubscribe, cmd_spublish,
+    cmd_ssubscribe, cmd_subscribe, cmd_sunsubscribe, cmd_unsubscribe;
 
 /* transactions */
 extern command_handler __attribute__((weak)) cmd_discard, cmd_exec, cmd_multi, cmd_unwatch, cmd_watch;

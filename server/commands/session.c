@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "commands/blocking.h"
+#include "commands/pubsub.h"
 
 #include <string.h>
 
@@ -45,6 +46,7 @@ void session_free(struct session_list *list, struct session *session)
 {
     const struct slice nothing = {"", 0};
     blocking_forget(session);
+    pubsub_forget(session);
     session_set_text(&session->name, nothing);
     session_set_text(&session->library_name, nothing);
     session_set_text(&session->library_version, nothing);

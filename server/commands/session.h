@@ -18,6 +18,7 @@ struct database;
 struct registry_entry;
 struct blob;
 struct blocking_wait;
+struct pubsub_subscriber;
 
 enum session_flag {
     SESSION_AUTHENTICATED = 1 << 0,
@@ -30,7 +31,8 @@ enum session_flag {
     SESSION_NO_EVICT = 1 << 6,
     SESSION_NO_TOUCH = 1 << 7,
     SESSION_CLOSE_ASAP = 1 << 8,
-    SESSION_BLOCKED = 1 << 9, /* waits for a key: nothing it sent later may run */
+    SESSION_BLOCKED = 1 << 9,     /* waits for a key: nothing it sent later may run */
+    SESSION_SUBSCRIBER = 1 << 11, /* has subscriptions */
 };
 
 /* What net knows about a connection, for CLIENT LIST and INFO. */
@@ -53,6 +55,10 @@ struct session_transport {
     /* Sends bytes outside a command's reply (pushes, replies of clients that were blocked), after what was
      * written before. Copies. */
     void (*send)(void *connection, const char *data, size_t length);
+    /* As send, by reference: retains the block until the bytes are sent. */
+    void (*send_shared)(void *connection, struct blob *blob, size_t offset, size_t length);
+    /* Subscribers have limits of their own for what they leave unread. */
+    void (*set_subscriber)(void *connection, bool subscriber);
     /* Lifts the limits for clients that have not authenticated, or sets them. */
     void (*set_trusted)(void *connection, bool trusted);
     /* Lets the requests run that waited while the session was blocked. */
@@ -69,7 +75,8 @@ struct session {
     char *name;                                /* CLIENT SETNAME; NULL: none; mem_alloc'ed, strlen + 1 */
     char *library_name;                        /* CLIENT SETINFO */
     char *library_version;
-    struct blocking_wait *wait; /* what it waits for (blocking.h), or NULL */
+    struct blocking_wait *wait;           /* what it waits for (blocking.h), or NULL */
+    struct pubsub_subscriber *subscriber; /* its subscriptions (pubsub.h), or NULL */
     int64_t created_ms;
     int64_t active_ms; /* of the last command */
     uint32_t flags;

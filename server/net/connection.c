@@ -441,6 +441,7 @@ void connection_destroy(struct connection *connection)
     }
     pending_free(connection->pending);
     connection->pending = NULL;
+    connection_drop_pushes(connection);
     output_free(connection);
     while (connection->deferred) {
         struct deferred *next = connection->deferred->next;
@@ -465,6 +466,14 @@ void connection_set_trusted(struct connection *connection, bool trusted)
         connection->flags |= CONNECTION_TRUSTED;
     else
         connection->flags &= (uint16_t)~CONNECTION_TRUSTED;
+}
+
+void connection_set_class(struct connection *connection, enum net_client_class client_class)
+{
+    if (client_class == NET_CLIENT_PUBSUB)
+        connection->flags |= CONNECTION_PUBSUB;
+    else
+        connection->flags &= (uint16_t)~CONNECTION_PUBSUB;
 }
 
 /* ---- facts ---- */

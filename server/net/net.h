@@ -19,6 +19,7 @@
  * loop.
  */
 
+struct blob;
 struct connection;
 struct worker;
 
@@ -44,10 +45,10 @@ struct net_handlers {
 
 /* Bounds that may change while running. */
 struct net_limits {
-    int64_t bulk_max_bytes;         /* proto-max-bulk-len */
-    int64_t query_max_bytes;        /* client-query-buffer-limit */
-    int keepalive_s;                /* 0: off; for new connections */
-    struct net_output_limit output; /* client-output-buffer-limit normal */
+    int64_t bulk_max_bytes;                             /* proto-max-bulk-len */
+    int64_t query_max_bytes;                            /* client-query-buffer-limit */
+    int keepalive_s;                                    /* 0: off; for new connections */
+    struct net_output_limit output[NET_CLIENT_CLASSES]; /* client-output-buffer-limit */
 };
 
 struct net_stats {
@@ -89,8 +90,13 @@ void connection_describe(const struct connection *connection, struct connection_
 void connection_describe_kind(const struct connection *connection, struct connection_facts *facts);
 /* Closes at the end of the turn; flush: replies written so far are sent first. */
 void connection_close(struct connection *connection, bool flush);
-/* Sends bytes outside a reply, in order. Copies. */
+/* Sends bytes outside a reply, in order, at the end of the turn. Copies. */
 void connection_send(struct connection *connection, const char *data, size_t length);
+/* As connection_send, by reference: the bytes lie in a block, which is retained until they are sent. For what
+ * many connections are sent. Bytes that continue what the connection was last sent cost nothing more. */
+void connection_send_shared(struct connection *connection, struct blob *blob, size_t offset, size_t length);
+/* Which limit holds for what the connection leaves unread. */
+void connection_set_class(struct connection *connection, enum net_client_class client_class);
 /* Strangers have tiny limits. */
 void connection_set_trusted(struct connection *connection, bool trusted);
 /* Ends a hold: the requests that waited run in the next turn. */

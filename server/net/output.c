@@ -13,13 +13,13 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-enum { OUTPUT_VECTORS = 64 };
-
 /* ---- the queue of a connection ---- */
 
 void output_check_limit(struct connection *connection)
 {
-    const struct net_output_limit *limit = &connection->worker->limits.output;
+    enum net_client_class client_class =
+        connection->flags & CONNECTION_PUBSUB ? NET_CLIENT_PUBSUB : NET_CLIENT_NORMAL;
+    const struct net_output_limit *limit = &connection->worker->limits.output[client_class];
     struct output *output = connection->output;
     if (output == NULL || (connection->flags & CONNECTION_DEAD))
         return;
@@ -159,17 +159,30 @@ void output_flush(struct connection *connection)
         output_free(connection);
 }
 
-/* A piece of a run: bytes of the arena, or a segment. */
-struct output_piece {
-    const char *data;
-    size_t length;
-    struct reply_segment *segment;
-};
+static void output_release_blob(void *owner)
+{
+    blob_release(owner);
+}
+
+/* A queue must not hold a large block for a few bytes of it: those are copied. */
+static void output_queue_shared(struct connection *connection, const struct output_piece *piece, size_t sent)
+{
+    if (piece->length - sent < piece->blob->capacity_bytes / 2) {
+        output_push_copy(connection, piece->data + sent, piece->length - sent);
+        blob_release(piece->blob);
+        return;
+    }
+    const struct reply_segment segment = {
+        .data = piece->data, .length = piece->length, .owner = piece->blob, .release = output_release_blob};
+    output_push_segment(connection, &segment, sent);
+}
 
 static void output_queue_piece(struct connection *connection, const struct output_piece *piece, size_t sent)
 {
     if (piece->segment)
         output_push_segment(connection, piece->segment, sent);
+    else if (piece->blob)
+        output_queue_shared(connection, piece, sent);
     else
         output_push_copy(connection, piece->data + sent, piece->length - sent);
 }
@@ -178,11 +191,11 @@ static void output_drop_piece(const struct output_piece *piece)
 {
     if (piece->segment)
         piece->segment->release(piece->segment->owner);
+    else if (piece->blob)
+        blob_release(piece->blob);
 }
 
-/* Sends pieces, or queues what the socket does not take (all of it behind an older queue). Ends the pieces'
- * segments. */
-static void output_send_pieces(struct connection *connection, const struct output_piece *pieces, size_t count)
+void output_send_pieces(struct connection *connection, const struct output_piece *pieces, size_t count)
 {
     size_t sent = 0;
     if (!(connection->flags & CONNECTION_DEAD) && connection->output == NULL) {
@@ -214,21 +227,15 @@ void output_send_run(struct connection *connection, struct reply *reply, size_t 
         }
         if (segment->offset > start)
             pieces[count++] =
-                (struct output_piece){reply->buffer.data + start, segment->offset - start, NULL};
-        pieces[count++] = (struct output_piece){segment->data, segment->length, segment};
+                (struct output_piece){.data = reply->buffer.data + start, .length = segment->offset - start};
+        pieces[count++] =
+            (struct output_piece){.data = segment->data, .length = segment->length, .segment = segment};
         start = segment->offset;
     }
     if (end > start)
-        pieces[count++] = (struct output_piece){reply->buffer.data + start, end - start, NULL};
+        pieces[count++] = (struct output_piece){.data = reply->buffer.data + start, .length = end - start};
     if (count)
         output_send_pieces(connection, pieces, count);
     if ((connection->flags & CONNECTION_CLOSING) && connection->output == NULL)
         connection_close(connection, false);
-}
-
-void connection_send(struct connection *connection, const char *data, size_t length)
-{
-    if (connection->flags & (CONNECTION_DEAD | CONNECTION_CLOSING))
-        return;
-    output_push_copy(connection, data, length);
 }

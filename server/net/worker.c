@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static void *array_grow(void *array, size_t *capacity, size_t needed, size_t item_bytes)
+void *array_grow(void *array, size_t *capacity, size_t needed, size_t item_bytes)
 {
     size_t grown = *capacity ? *capacity : 64;
     while (grown < needed)
@@ -48,14 +48,27 @@ void worker_touch(struct worker *worker, struct connection *connection)
 
 /* ---- replies ---- */
 
+static void worker_send_runs(struct worker *worker);
+
+/* Sends what was pushed to a connection before it gets more replies. */
+static void worker_send_pushed_before(struct worker *worker, struct connection *connection)
+{
+    if (connection->flags & CONNECTION_HAS_RUN)
+        worker_send_runs(worker);
+    connection_send_pushes(connection);
+}
+
 static void worker_begin_run(struct worker *worker, struct connection *connection)
 {
     struct batch *batch = &worker->batch;
+    if (__builtin_expect(connection->first_push != 0, 0))
+        worker_send_pushed_before(worker, connection);
     if (batch->run_count && batch->runs[batch->run_count - 1].connection == connection)
         return;
     if (batch->run_count == batch->run_capacity)
         batch->runs =
             array_grow(batch->runs, &batch->run_capacity, batch->run_count + 1, sizeof(*batch->runs));
+    connection->flags |= CONNECTION_HAS_RUN;
     batch->runs[batch->run_count++] =
         (struct batch_run){connection, worker->reply.buffer.length, worker->reply.segment_count};
 }
@@ -68,6 +81,7 @@ static void worker_send_runs(struct worker *worker)
     for (size_t i = 0; i < batch->run_count; i++) {
         const struct batch_run *run = &batch->runs[i];
         bool last = i + 1 == batch->run_count;
+        run->connection->flags &= (uint16_t)~CONNECTION_HAS_RUN;
         output_send_run(run->connection, reply, run->start, last ? reply->buffer.length : run[1].start,
                         run->first_segment, last ? reply->segment_count : run[1].first_segment);
     }
@@ -151,6 +165,10 @@ static void worker_execute(struct worker *worker, struct batch_request *item)
     request_finish(item);
     if (__builtin_expect(worker->reply.buffer.length > NET_OUTPUT_FLUSH_BYTES, 0))
         worker_send_runs(worker);
+    if (__builtin_expect(worker_has_many_pushes(worker), 0)) {
+        worker_send_runs(worker);
+        worker_send_pushes(worker);
+    }
 }
 
 static void worker_execute_group(struct worker *worker, struct batch_request *items, size_t count)
@@ -208,6 +226,7 @@ void worker_run(struct worker *worker)
         worker->running = false;
         worker_trim_batch(worker);
     }
+    worker_send_pushes(worker);
     worker->arena_used = 0;
     worker_settle(worker);
 }
@@ -275,6 +294,13 @@ static void worker_on_check(uv_check_t *check)
     worker_run(check->data);
 }
 
+static void worker_on_prepare(uv_prepare_t *prepare)
+{
+    struct worker *worker = prepare->data;
+    if (worker->push_count && worker->batch.count == 0)
+        worker_run(worker);
+}
+
 struct worker *worker_create(uv_loop_t *loop, const struct net_handlers *handlers,
                              const struct net_limits *limits)
 {
@@ -294,6 +320,9 @@ struct worker *worker_create(uv_loop_t *loop, const struct net_handlers *handler
     uv_check_init(loop, &worker->check);
     worker->check.data = worker;
     uv_check_start(&worker->check, worker_on_check);
+    uv_prepare_init(loop, &worker->prepare);
+    worker->prepare.data = worker;
+    uv_prepare_start(&worker->prepare, worker_on_prepare);
     uv_idle_init(loop, &worker->idle);
     worker->idle.data = worker;
     return worker;
@@ -309,6 +338,7 @@ void worker_stop(struct worker *worker)
         connection_destroy(connection);
     }
     uv_close((uv_handle_t *)&worker->check, NULL);
+    uv_close((uv_handle_t *)&worker->prepare, NULL);
     uv_close((uv_handle_t *)&worker->idle, NULL);
 }
 
@@ -320,6 +350,7 @@ void worker_free(struct worker *worker)
     free(worker->batch.requests);
     free(worker->batch.slices);
     free(worker->batch.runs);
+    free(worker->pushes);
     free(worker->active);
     free(worker->resumed);
     free(worker);
@@ -345,6 +376,7 @@ void worker_flush(struct worker *worker)
 {
     if (worker->running)
         worker_send_runs(worker);
+    worker_send_pushes(worker);
     for (struct links *at = worker->connections.next; at != &worker->connections; at = at->next)
         output_flush(links_container(at, struct connection, links));
 }

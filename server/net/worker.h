@@ -12,7 +12,8 @@
  *
  * Invariants: slices of a batch point into the worker's arena, into a connection's pending buffer or into
  * blobs; none of these moves before the batch has run. A connection is read at most once a turn. Connections
- * are freed only after the batch has run. One thread.
+ * are freed only after the batch has run. Of what waits to be sent to a connection, its run in the output
+ * arena is older than its pushes. One thread.
  */
 
 enum {
@@ -22,6 +23,7 @@ enum {
     NET_GROUP = 3,
     NET_BATCH_REQUESTS = 5,
     NET_OUTPUT_FLUSH_BYTES = 256,
+    NET_PUSHES_MAX = 3,
 #else
     NET_ARENA_BYTES = 2 * 1024 * 1024,
     /* One connection's input in one turn: bounds how long it can keep the others waiting. */
@@ -32,8 +34,13 @@ enum {
     NET_BATCH_REQUESTS = 256,
     /* Replies in the arena before they are sent without waiting for the end of the batch. */
     NET_OUTPUT_FLUSH_BYTES = 1024 * 1024,
+    /* Pushes that wait, likewise. */
+    NET_PUSHES_MAX = 32 * 1024,
 #endif
     NET_READ_MIN_BYTES = NET_READ_BYTES / 4,
+    NET_PUSHES_MAX_BYTES = 16 * 1024 * 1024,
+    /* Pieces in one system call. */
+    OUTPUT_VECTORS = 64,
     /* Received at once into a long bulk string. */
     NET_BULK_READ_BYTES = 1024 * 1024,
     /* Undrained replies above which a connection is not read from. */
@@ -56,6 +63,8 @@ enum connection_flag {
     CONNECTION_OUTPUT_FULL = 1 << 8, /* not read from until its output drains */
     CONNECTION_RESUMING = 1 << 9,    /* in the worker's list for the next turn */
     CONNECTION_MORE = 1 << 10,       /* input was left unparsed until the request before it has run */
+    CONNECTION_HAS_RUN = 1 << 11,    /* replies of it wait in the output arena */
+    CONNECTION_PUBSUB = 1 << 12,     /* of this class, not the normal one */
 };
 
 /* An argument that came in a block of its own. */
@@ -110,6 +119,8 @@ struct connection {
     struct pending *pending;   /* NULL: no incomplete request */
     struct output *output;     /* NULL: nothing queued */
     struct deferred *deferred; /* oldest first */
+    uint32_t first_push;       /* in the worker's pushes, counted from 1; 0: none */
+    uint32_t last_push;
     uint16_t flags;
     uint8_t polled; /* events that libuv watches */
 };
@@ -129,6 +140,16 @@ struct batch_run {
     size_t first_segment;
 };
 
+/* Bytes for a connection outside its replies, to be sent at the end of the turn behind its replies. Holds a
+ * reference to the block. */
+struct push {
+    struct connection *connection; /* NULL: it has gone, or they were sent */
+    struct blob *blob;
+    const char *data;
+    size_t length;
+    uint32_t next; /* push of the same connection, counted from 1; 0: none */
+};
+
 struct batch {
     struct batch_request *requests;
     size_t count, capacity;
@@ -141,7 +162,8 @@ struct batch {
 struct worker {
     uv_loop_t *loop;
     uv_check_t check;
-    uv_idle_t idle; /* active while resumed connections wait */
+    uv_prepare_t prepare; /* sends what timers and the like pushed before the loop sleeps */
+    uv_idle_t idle;       /* active while resumed connections wait */
     struct net_handlers handlers;
     struct net_limits limits;
     struct net_stats stats;
@@ -151,6 +173,9 @@ struct worker {
     struct reply reply;
     struct resp_parser parser; /* for requests that resp_parse_whole declines */
     struct links connections;
+    struct push *pushes;
+    size_t push_count, push_capacity;
+    uint64_t push_bytes;        /* of all of them, however many share a block */
     struct connection **active; /* touched in this turn */
     size_t active_count, active_capacity;
     struct connection **resumed;
@@ -159,6 +184,8 @@ struct worker {
 };
 
 /* worker.c */
+/* Makes room for at least needed items, from malloc. */
+void *array_grow(void *array, size_t *capacity, size_t needed, size_t item_bytes);
 void batch_grow_requests(struct batch *batch);
 void batch_grow_slices(struct batch *batch, size_t count);
 void worker_touch(struct worker *worker, struct connection *connection);
@@ -175,7 +202,29 @@ void connection_watch(struct connection *connection);
 void deferred_free(struct deferred *deferred);
 struct deferred *deferred_copy(const struct request *request);
 
+/* push.c */
+/* Sends all that waits. Replies of the same connections must have been sent before. */
+void worker_send_pushes(struct worker *worker);
+void connection_send_pushes(struct connection *connection);
+void connection_drop_pushes(struct connection *connection);
+static inline bool worker_has_many_pushes(const struct worker *worker)
+{
+    return worker->push_count >= NET_PUSHES_MAX || worker->push_bytes >= NET_PUSHES_MAX_BYTES;
+}
+
 /* output.c */
+/* A piece of what a connection is sent: bytes that only the caller keeps, a segment, or bytes of a block to
+ * which the piece holds a reference. */
+struct output_piece {
+    const char *data;
+    size_t length;
+    struct reply_segment *segment;
+    struct blob *blob;
+};
+
+/* Sends up to OUTPUT_VECTORS pieces, or queues what the socket does not take (all of it behind an older
+ * queue). Ends the pieces' segments and references. */
+void output_send_pieces(struct connection *connection, const struct output_piece *pieces, size_t count);
 void output_send_run(struct connection *connection, struct reply *reply, size_t start, size_t end,
                      size_t first_segment, size_t last_segment);
 void output_flush(struct connection *connection);
