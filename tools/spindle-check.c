@@ -55,6 +55,7 @@ struct check {
     int64_t now_ms;
     struct check_aux aux[AUX_MAX];
     size_t aux_count, aux_dropped;
+    struct hash_set libraries;
     struct check_database *databases;
     size_t database_count;
     struct check_database *database; /* the one selected */
@@ -185,6 +186,17 @@ static int check_records(void *context, struct rdb_record *records, size_t count
     return 0;
 }
 
+static int check_library(void *context, struct slice source, uint64_t offset, struct rdb_error *error)
+{
+    struct check *check = context;
+    struct slice name;
+    kept_functions_name(source, &name);
+    if (hash_set_add(&check->libraries, hash_bytes(name.data, name.length)))
+        return 0;
+    char text[RDB_KEY_TEXT_BYTES];
+    return rdb_fault(error, offset, "function library \"%s\" is there twice", rdb_printable_text(name, text));
+}
+
 /* ---- telling ---- */
 
 /* Writes a number with its thousands apart: 3,000,000. */
@@ -265,6 +277,8 @@ static void print_summary(const struct check *check, const struct rdb_summary *s
         print_aux(&check->aux[i]);
     if (check->aux_dropped)
         printf("  %-16s %zu more descriptions\n", "note", check->aux_dropped);
+    if (check->libraries.count > 0)
+        printf("  %-16s %s\n", "libraries", grouped(check->libraries.count, text));
     print_databases(check);
 }
 
@@ -304,6 +318,7 @@ static enum exit_status check_source(const char *path, struct source *source, bo
     struct rdb_visitor visitor = {.aux = check_aux,
                                   .select = check_select,
                                   .records = check_records,
+                                  .library = check_library,
                                   .progress = check_progress,
                                   .context = &check};
     struct rdb_summary summary;
@@ -314,6 +329,7 @@ static enum exit_status check_source(const char *path, struct source *source, bo
     for (size_t i = 0; i < check.database_count; i++)
         free(check.databases[i].seen.slots);
     free(check.databases);
+    free(check.libraries.slots);
     return status;
 }
 

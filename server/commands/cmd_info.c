@@ -163,17 +163,15 @@ static void info_memory_used(struct info *info, const struct memory_report *repo
 
 static void info_memory_scripts(struct info *info)
 {
-    static const char *const counts[] = {"used_memory_scripts_eval",
-                                         "number_of_cached_scripts",
-                                         "number_of_functions",
-                                         "number_of_libraries",
-                                         "used_memory_vm_functions",
-                                         "used_memory_vm_total",
-                                         NULL};
+    static const char *const before[] = {"used_memory_scripts_eval", "number_of_cached_scripts",
+                                         "number_of_functions", NULL};
+    static const char *const behind[] = {"used_memory_vm_functions", "used_memory_vm_total", NULL};
     info_count(info, "used_memory_lua", 0);
     info_count(info, "used_memory_vm_eval", 0);
     info_human(info, "used_memory_lua_human", 0);
-    info_zeros(info, counts);
+    info_zeros(info, before);
+    info_count(info, "number_of_libraries", kept_functions_count(&info->commands->keyspace->functions));
+    info_zeros(info, behind);
     info_human(info, "used_memory_vm_total_human", 0);
     info_count(info, "used_memory_functions", 0);
     info_count(info, "used_memory_scripts", 0);

@@ -15,8 +15,9 @@ void rdb_dump_entry(const struct entry *entry, bool compression, struct buffer *
     rdb_writer_init(&writer, &sink.sink, compression);
     sink_write_byte(&sink.sink, rdb_value_type(entry));
     rdb_write_value(&writer, entry);
-    sink_write_byte(&sink.sink, RDB_VERSION & 0xff);
-    sink_write_byte(&sink.sink, RDB_VERSION >> 8);
+    int version = rdb_value_version(entry);
+    sink_write_byte(&sink.sink, (uint8_t)version);
+    sink_write_byte(&sink.sink, (uint8_t)(version >> 8));
     uint64_t crc = sink_crc(&sink.sink);
     for (int i = 0; i < RDB_CHECKSUM_BYTES; i++)
         sink_write_byte(&sink.sink, (uint8_t)(crc >> (8 * i)));

@@ -11,7 +11,8 @@
  */
 
 enum {
-    RDB_VERSION = 10, /* what is written: Redis 7.0 and everything later reads it */
+    RDB_VERSION = 10,          /* what is written: Redis 7.0 and everything later reads it */
+    RDB_VERSION_STREAM_3 = 11, /* unless there is a stream of this type */
     RDB_VERSION_READ_MAX = 12,
     RDB_VERSION_VALKEY = 80, /* with the magic word VALKEY */
     RDB_VERSION_CHECKSUM = 5,

@@ -52,6 +52,7 @@ struct entry *rdb_store_value(struct database *db, const struct key *key, struct
     case RDB_FORM_EMPTY:
         return NULL;
     case RDB_FORM_VALUE:
+        db->keyspace->newer_streams |= record->type == RDB_TYPE_STREAM_3;
         return store_collection(db, key, &record->value, expiry_ms);
     default:
         return store_string(db, key, &record->string, expiry_ms);
@@ -80,6 +81,17 @@ static int load_record(struct rdb_loading *loading, struct rdb_record *record, s
         keyspace_set_idle_s(keyspace, entry, record->idle_s);
     loading->result->keys_loaded++;
     return 0;
+}
+
+static int load_library(void *context, struct slice source, uint64_t offset, struct rdb_error *error)
+{
+    struct rdb_loading *loading = context;
+    if (kept_functions_add(&loading->keyspace->functions, source, loading->options->replace))
+        return 0;
+    struct slice name;
+    char text[RDB_KEY_TEXT_BYTES];
+    kept_functions_name(source, &name);
+    return rdb_fault(error, offset, "function library \"%s\" is there twice", rdb_printable_text(name, text));
 }
 
 static int load_progress(void *context, uint64_t offset)
@@ -145,6 +157,7 @@ int rdb_load(struct keyspace *keyspace, struct source *source, const struct rdb_
     struct rdb_visitor visitor = {.select = load_select,
                                   .resize = load_resize,
                                   .records = load_records,
+                                  .library = load_library,
                                   .progress = load_progress,
                                   .context = &loading};
     bool expiry_enabled = keyspace->expiry_enabled;

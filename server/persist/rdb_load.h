@@ -7,7 +7,7 @@
 /* A dump into a keyspace. Main thread only. */
 
 struct rdb_load_options {
-    bool replace;     /* keys that exist already are replaced; otherwise they are a fault */
+    bool replace;     /* keys and libraries that exist already are replaced; otherwise they are a fault */
     int key_delay_us; /* key-load-delay: slows loading for tests; negative: 1 us every so many keys */
     /* Called each time some more was read; returning false gives up with -ECANCELED. May be NULL. */
     bool (*progress)(void *context, uint64_t offset);

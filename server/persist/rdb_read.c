@@ -251,6 +251,23 @@ static int read_slot_info(struct rdb_reader *reader)
     return error;
 }
 
+/* A library is the source text of its functions. */
+static int read_library(struct rdb_reader *reader, uint64_t offset)
+{
+    if (reader->structure_only)
+        return rdb_skip_strings(reader, 1);
+    struct slice source = {NULL, 0}, name;
+    struct blob *blob = NULL;
+    int error = rdb_read_name(reader, &source, &blob);
+    if (error == 0 && !kept_functions_name(source, &name))
+        error = rdb_fault(reader->error, offset, "a function library whose first line tells no name");
+    if (error == 0 && reader->visitor->library)
+        error = reader->visitor->library(reader->visitor->context, source, offset, reader->error);
+    if (blob)
+        blob_release(blob);
+    return error;
+}
+
 /* Refuses what only a module can read, with the name that its 64-bit identifier encodes: nine characters of
  * six bits, then ten bits of version. */
 static int fault_module(struct rdb_reader *reader, uint64_t offset)
@@ -349,8 +366,10 @@ static int read_opcode(struct rdb_reader *reader, uint8_t opcode, int version)
             return read_slot_info(reader);
         break;
     case RDB_OP_FUNCTION:
+        return read_library(reader, offset);
     case RDB_OP_FUNCTION_OLD:
-        return rdb_fault(reader->error, offset, "a function library, which is not supported");
+        return rdb_fault(reader->error, offset,
+                         "a function library of a release candidate, which is not supported");
     case RDB_OP_MODULE_AUX:
         return fault_module(reader, offset);
     }

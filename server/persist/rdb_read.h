@@ -76,6 +76,8 @@ struct rdb_visitor {
     /* Sizes of the database that was selected: hints, not to be trusted. */
     int (*resize)(void *context, uint64_t keys, uint64_t expires);
     int (*records)(void *context, struct rdb_record *records, size_t count, struct rdb_error *error);
+    /* The source of a function library, which has a name. */
+    int (*library)(void *context, struct slice source, uint64_t offset, struct rdb_error *error);
     /* Called each time the window moved on. */
     int (*progress)(void *context, uint64_t offset);
     void *context;

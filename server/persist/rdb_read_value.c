@@ -38,6 +38,16 @@ int rdb_read_little_endian(struct rdb_reader *reader, size_t bytes, uint64_t *va
     return 0;
 }
 
+int rdb_read_raw(struct rdb_reader *reader, void *to, size_t bytes)
+{
+    int error = rdb_reader_need(reader, bytes);
+    if (error)
+        return error;
+    memcpy(to, reader->source->at, bytes);
+    reader->source->at += bytes;
+    return 0;
+}
+
 static int read_big_endian(struct rdb_reader *reader, size_t bytes, uint64_t *value)
 {
     int error = rdb_reader_need(reader, bytes);
@@ -322,6 +332,10 @@ int rdb_read_body(struct rdb_reader *reader)
     case RDB_TYPE_ZSET_ZIPLIST:
     case RDB_TYPE_ZSET_LISTPACK:
         return rdb_read_zset(reader);
+    case RDB_TYPE_STREAM:
+    case RDB_TYPE_STREAM_2:
+    case RDB_TYPE_STREAM_3:
+        return rdb_read_stream(reader);
     default: {
         char text[RDB_KEY_TEXT_BYTES];
         return rdb_fault(reader->error, record->offset,

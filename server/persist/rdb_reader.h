@@ -64,6 +64,9 @@ static inline int rdb_reader_need(struct rdb_reader *reader, size_t count)
 int rdb_read_byte(struct rdb_reader *reader, uint8_t *byte);
 int rdb_read_little_endian(struct rdb_reader *reader, size_t bytes, uint64_t *value);
 
+/* Copies bytes that stand in the file as they are; at most SOURCE_WINDOW_BYTES. */
+int rdb_read_raw(struct rdb_reader *reader, void *to, size_t bytes);
+
 /* A length proper; the special forms of strings are refused. */
 int rdb_read_length(struct rdb_reader *reader, uint64_t *length);
 
@@ -107,6 +110,7 @@ int rdb_read_set(struct rdb_reader *reader);
 int rdb_read_hash(struct rdb_reader *reader);
 int rdb_read_list(struct rdb_reader *reader);
 int rdb_read_zset(struct rdb_reader *reader);
+int rdb_read_stream(struct rdb_reader *reader);
 
 /* Reads the body of the current record's value, whose type and key are known. */
 int rdb_read_body(struct rdb_reader *reader);

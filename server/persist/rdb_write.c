@@ -18,6 +18,7 @@
 #include "persist/rdb_format.h"
 #include "protocol/number.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -202,10 +203,31 @@ static void write_aux_number(struct rdb_writer *writer, const char *name, int64_
     write_aux(writer, name, (struct slice){text, number_format_int64(text, value)});
 }
 
-static void write_header(struct rdb_writer *writer, const struct rdb_write_options *options)
+static void raise_version(void *context, struct entry *entry)
 {
-    _Static_assert(RDB_VERSION == 10, "the magic word names the version");
-    sink_write(writer->sink, "REDIS0010", RDB_MAGIC_BYTES);
+    int *version = context;
+    int own = rdb_value_version(entry);
+    *version = own > *version ? own : *version;
+}
+
+/* The lowest version that holds what is there. Only when values came that need another one all are looked at:
+ * they may be gone. */
+static int file_version(const struct keyspace *keyspace)
+{
+    int version = RDB_VERSION;
+    for (int i = 0; i < keyspace->database_count && keyspace->newer_streams; i++) {
+        uint64_t position = 0;
+        while (keyspace_visit_bucket(&keyspace->databases[i], &position, raise_version, &version))
+            ;
+    }
+    return version;
+}
+
+static void write_header(struct rdb_writer *writer, const struct rdb_write_options *options, int version)
+{
+    char magic[RDB_MAGIC_BYTES + 1];
+    snprintf(magic, sizeof(magic), "REDIS%04u", (unsigned)version % 10000);
+    sink_write(writer->sink, magic, RDB_MAGIC_BYTES);
     write_aux(writer, "redis-ver", slice_from_string("7.0.15"));
     write_aux_number(writer, "redis-bits", 64);
     write_aux_number(writer, "ctime", options->created_s);
@@ -213,11 +235,19 @@ static void write_header(struct rdb_writer *writer, const struct rdb_write_optio
     write_aux_number(writer, "aof-base", 0);
 }
 
+static void write_library(void *context, struct slice source)
+{
+    struct rdb_writer *writer = context;
+    sink_write_byte(writer->sink, RDB_OP_FUNCTION);
+    rdb_write_string(writer, source);
+}
+
 int rdb_write(struct sink *sink, const struct keyspace *keyspace, const struct rdb_write_options *options)
 {
     struct rdb_walk walk = {.options = options, .until_report = options->report_keys};
     rdb_writer_init(&walk.writer, sink, options->compression);
-    write_header(&walk.writer, options);
+    write_header(&walk.writer, options, file_version(keyspace));
+    kept_functions_visit(&keyspace->functions, write_library, &walk.writer);
     write_databases(&walk, keyspace);
     sink_write_byte(sink, RDB_OP_END);
     write_little_endian(sink, sink_crc(sink), RDB_CHECKSUM_BYTES);

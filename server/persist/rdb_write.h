@@ -58,9 +58,12 @@ void rdb_write_hash(struct rdb_writer *writer, const struct entry *entry);
 void rdb_write_list(struct rdb_writer *writer, const struct entry *entry);
 uint8_t rdb_zset_type(const struct entry *entry);
 void rdb_write_zset(struct rdb_writer *writer, const struct entry *entry);
+uint8_t rdb_stream_type(const struct entry *entry);
+void rdb_write_stream(struct rdb_writer *writer, const struct entry *entry);
 
-/* Type byte of an entry's value, and its body. */
+/* Type byte of an entry's value, the lowest version that knows it (RDB_VERSION at least), and its body. */
 uint8_t rdb_value_type(const struct entry *entry);
+int rdb_value_version(const struct entry *entry);
 void rdb_write_value(struct rdb_writer *writer, const struct entry *entry);
 
 #endif

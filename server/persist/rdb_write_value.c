@@ -185,10 +185,17 @@ uint8_t rdb_value_type(const struct entry *entry)
         return RDB_TYPE_LIST_QUICKLIST_2;
     case VALUE_ZSET:
         return rdb_zset_type(entry);
+    case VALUE_STREAM:
+        return rdb_stream_type(entry);
     default:
         CHECK(!"known type");
     }
     return 0;
+}
+
+int rdb_value_version(const struct entry *entry)
+{
+    return rdb_value_type(entry) == RDB_TYPE_STREAM_3 ? RDB_VERSION_STREAM_3 : RDB_VERSION;
 }
 
 static void write_string(struct rdb_writer *writer, const struct entry *entry)
@@ -217,6 +224,9 @@ void rdb_write_value(struct rdb_writer *writer, const struct entry *entry)
         break;
     case VALUE_ZSET:
         rdb_write_zset(writer, entry);
+        break;
+    case VALUE_STREAM:
+        rdb_write_stream(writer, entry);
         break;
     default:
         CHECK(!"known type");

@@ -4,11 +4,14 @@
 #include "base/check.h"
 #include "protocol/number.h"
 #include "store/hash_type.h"
+#include "store/kept_value.h"
 #include "store/list_type.h"
 #include "store/set_type.h"
+#include "store/stream_node.h"
 #include "store/zset_type.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <nettle/sha1.h>
 #include <stdio.h>
 
@@ -73,16 +76,55 @@ static void digest_field(void *context, struct slice field, struct slice value)
     digest_add(context, own.bytes, DIGEST_BYTES);
 }
 
+static void digest_element(struct digest *digest, struct listpack_element element)
+{
+    char scratch[LISTPACK_INTEGER_TEXT_BYTES];
+    struct slice text = listpack_text(element, scratch);
+    digest_mix(digest, text.data, text.length);
+}
+
 static void digest_list(struct digest *digest, const struct entry *entry)
 {
     struct list_cursor cursor;
     for (list_cursor_begin(&cursor, entry, LIST_HEAD, 0); list_cursor_has(&cursor);
          list_cursor_next(&cursor)) {
-        char scratch[LISTPACK_INTEGER_TEXT_BYTES];
-        struct slice text = listpack_text(list_cursor_get(&cursor), scratch);
-        digest_mix(digest, text.data, text.length);
+        digest_element(digest, list_cursor_get(&cursor));
     }
     list_cursor_end(&cursor);
+}
+
+static void digest_stream_node(struct digest *digest, const char *listpack, struct stream_id master)
+{
+    struct stream_node node;
+    struct stream_entry entry;
+    CHECK(stream_node_open(&node, listpack, master));
+    while (stream_node_next(&node, &entry) == STREAM_STEP_ENTRY) {
+        if (entry.is_deleted)
+            continue;
+        char text[2 * NUMBER_INTEGER_TEXT_MAX];
+        int length = snprintf(text, sizeof(text), "%" PRIu64 ".%" PRIu64, entry.id.ms, entry.id.sequence);
+        digest_mix(digest, text, (size_t)length);
+        for (uint64_t i = 0; i < entry.field_count; i++) {
+            struct listpack_element field, value;
+            stream_entry_next(&entry, &field, &value);
+            digest_element(digest, field);
+            digest_element(digest, value);
+        }
+    }
+}
+
+/* A stream's items begin with the number of its nodes, each an identifier and a listpack. */
+static void digest_stream(struct digest *digest, const struct entry *entry)
+{
+    struct slice items = kept_items(entry);
+    struct kept_item item;
+    CHECK(kept_next(&items, &item));
+    for (uint64_t nodes = item.number; nodes > 0; nodes--) {
+        CHECK(kept_next(&items, &item));
+        struct stream_id master = stream_id_read(item.bytes.data);
+        CHECK(kept_next(&items, &item));
+        digest_stream_node(digest, item.bytes.data, master);
+    }
 }
 
 void digest_entry(struct digest *digest, const struct entry *entry)
@@ -103,6 +145,9 @@ void digest_entry(struct digest *digest, const struct entry *entry)
         break;
     case VALUE_HASH:
         hash_visit(entry, digest_field, digest);
+        break;
+    case VALUE_STREAM:
+        digest_stream(digest, entry);
         break;
     default:
         CHECK(!"known type");

@@ -20,6 +20,7 @@
  *   set      add each member
  *   zset     for each member: mix member and score (as "%.17g") into a fresh digest, add that
  *   hash     for each field: mix field and value into a fresh digest, add that
+ *   stream   for each entry: mix its identifier (as "MS.SEQ"), then each field and value
  *   data set for each database with keys: mix its number (4 bytes, big-endian), then for each key a fresh
  *            digest into which the name is mixed goes on with the value, and is added
  *

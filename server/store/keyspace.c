@@ -96,6 +96,7 @@ void keyspace_init(struct keyspace *keyspace, int database_count, uint64_t rando
         keyspace->databases[i].id = i;
     }
     reclaim_init(&keyspace->reclaim);
+    kept_functions_init(&keyspace->functions);
     random_seed(&keyspace->random, random_seed_value);
 }
 
@@ -104,6 +105,7 @@ void keyspace_free(struct keyspace *keyspace)
     for (int i = 0; i < keyspace->database_count; i++)
         keyspace_flush(&keyspace->databases[i], false);
     reclaim_finish(&keyspace->reclaim);
+    kept_functions_clear(&keyspace->functions);
     mem_free(keyspace->databases, (size_t)keyspace->database_count * sizeof(struct database));
     keyspace->databases = NULL;
 }

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "protocol/slice.h"
 #include "store/entry.h"
+#include "store/kept_functions.h"
 #include "store/reclaim.h"
 #include "store/table.h"
 
@@ -97,9 +98,11 @@ struct keyspace {
     bool copy_on_write;  /* a snapshot child lives: access clocks are not written */
     bool sweep_enabled;  /* DEBUG SET-ACTIVE-EXPIRE */
     bool expiry_enabled; /* off while loading: expired keys stay visible */
+    bool newer_streams;  /* one came that dumps of the usual version cannot hold; rdb_load.c */
     struct store_settings settings;
     struct keyspace_stats stats;
     struct keyspace_observer *observers; /* NULL: nobody listens */
+    struct kept_functions functions;
     struct reclaim reclaim;
     struct random_state random;
 };

@@ -7,10 +7,11 @@
 #include "store/set_value.h"
 #include "store/zset_value.h"
 
-/* Packed collections (packed.h) and strings are blobs, whatever their type. */
+/* Packed collections (packed.h), kept values (kept_value.h) and strings are blobs, whatever their type. */
 static bool value_is_blob(enum value_type type, enum value_encoding encoding)
 {
-    return type == VALUE_STRING || encoding == ENCODING_LISTPACK || encoding == ENCODING_INTSET;
+    return type == VALUE_STRING || encoding == ENCODING_LISTPACK || encoding == ENCODING_INTSET ||
+           encoding == ENCODING_STREAM;
 }
 
 void value_free(enum value_type type, enum value_encoding encoding, void *object, struct reclaim *reclaim)

@@ -5,6 +5,7 @@
 #include "persist/crc64.h"
 #include "persist/rdb_write.h"
 #include "store/digest.h"
+#include "store/kept_value.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -75,6 +76,10 @@ bool fixture_same_value(const struct entry *a, const struct entry *b)
 {
     if (a->type != b->type || (a->type == VALUE_STRING && a->encoding != b->encoding))
         return false;
+    if (kept_is(a)) {
+        struct slice items_a = kept_items(a), items_b = kept_items(b);
+        return kept_form(a) == kept_form(b) && slice_equals(items_a, items_b);
+    }
     struct digest digest_a = {{0}}, digest_b = {{0}};
     digest_entry(&digest_a, a);
     digest_entry(&digest_b, b);
@@ -89,6 +94,27 @@ static void compare_entry(void *context, struct entry *entry)
                         fixture_same_value(entry, twin);
 }
 
+struct library_comparison {
+    const struct kept_functions *other;
+    bool equal;
+};
+
+static void compare_library(void *context, struct slice source)
+{
+    struct library_comparison *comparison = context;
+    struct slice name;
+    CHECK(kept_functions_name(source, &name));
+    struct slice twin = kept_functions_find(comparison->other, name);
+    comparison->equal = comparison->equal && twin.data && slice_equals(twin, source);
+}
+
+static bool same_libraries(const struct kept_functions *a, const struct kept_functions *b)
+{
+    struct library_comparison comparison = {b, kept_functions_count(a) == kept_functions_count(b)};
+    kept_functions_visit(a, compare_library, &comparison);
+    return comparison.equal;
+}
+
 bool fixture_equal(struct keyspace *a, struct keyspace *b)
 {
     for (int i = 0; i < a->database_count; i++) {
@@ -100,7 +126,7 @@ bool fixture_equal(struct keyspace *a, struct keyspace *b)
             a->databases[i].expires_count != b->databases[i].expires_count)
             return false;
     }
-    return true;
+    return same_libraries(&a->functions, &b->functions);
 }
 
 void fixture_write(const struct keyspace *keyspace, bool compression, struct buffer *dump)

@@ -38,7 +38,7 @@ struct entry *fixture_entry(struct database *db, struct slice key);
 /* Same type, value and presence of a deadline; strings in the same encoding. */
 bool fixture_same_value(const struct entry *a, const struct entry *b);
 
-/* Are the same keys with the same values, encodings and deadlines in both? */
+/* Are the same keys with the same values, encodings and deadlines, and the same libraries, in both? */
 bool fixture_equal(struct keyspace *a, struct keyspace *b);
 
 /* Writes a keyspace; appends to the dump. */

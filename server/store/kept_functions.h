@@ -1,0 +1,45 @@
+#ifndef SPINDLE_STORE_KEPT_FUNCTIONS_H
+#define SPINDLE_STORE_KEPT_FUNCTIONS_H
+
+#include "protocol/slice.h"
+#include "store/table.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Function libraries: kept as their source, so that dumps lose nothing; nothing runs them. A library is known
+ * by its name, which the first line of the source tells: "#!ENGINE name=NAME". They belong to the server, not
+ * to a database: flushing leaves them alone. Main thread only; a forked child may read.
+ */
+
+struct kept_functions {
+    struct table libraries; /* of blobs, by name */
+};
+
+void kept_functions_init(struct kept_functions *functions);
+
+/* Drops all libraries. */
+void kept_functions_clear(struct kept_functions *functions);
+
+static inline uint64_t kept_functions_count(const struct kept_functions *functions)
+{
+    return functions->libraries.count;
+}
+
+/* Finds the name of a library's source; false when the first line is no such line. The name points into the
+ * source. */
+bool kept_functions_name(struct slice source, struct slice *name);
+
+/* Keeps a library, whose first line is as it should be. One of the same name is replaced, or (replace is
+ * false) the new one is not kept: returns false. */
+bool kept_functions_add(struct kept_functions *functions, struct slice source, bool replace);
+
+/* The source of the library of a name; data NULL: there is none. Lives until it is replaced or cleared. */
+struct slice kept_functions_find(const struct kept_functions *functions, struct slice name);
+
+/* Calls for every source, in no order. */
+void kept_functions_visit(const struct kept_functions *functions,
+                          void (*visit)(void *context, struct slice source), void *context);
+
+#endif

@@ -1,0 +1,467 @@
+/* Streams and function libraries in dumps: kept whole, written back unchanged, and every kind of damage
+ * found. */
+#include "rdb_fixture.h"
+
+#include "base/mem.h"
+#include "persist/rdb_dump.h"
+#include "persist/rdb_write.h"
+#include "store/digest.h"
+#include "store/listpack.h"
+#include "store/kept_value.h"
+#include "support/prng.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct keyspace keyspace;
+static struct database *db;
+static struct buffer dump;
+static struct rdb_load_result result;
+static struct rdb_error error;
+
+static void set_up(void)
+{
+    fixture_keyspace(&keyspace);
+    db = &keyspace.databases[0];
+}
+
+static void tear_down(void)
+{
+    keyspace_free(&keyspace);
+    buffer_free(&dump);
+    cr_assert_eq(mem_used_bytes(), 0);
+}
+
+TestSuite(rdb_stream, .init = set_up, .fini = tear_down);
+
+/* ---- what redis-server 7.0.15 made of some XADD, XDEL, XGROUP and XREADGROUP ---- */
+
+static const char redis_payload[] =
+    "\x13\x02\x10\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01\x3f\x3f\0\0\0\x18\0\x02\x01\x01\x01\x01\x01\x81"
+    "f\x02\0\x01\x02\x01\0\x01\0\x01\x81v\x02\x04\x01\x03\x01\x01\x01\xdf\xff\x02\x81w\x02\x04\x01\0\x01\x01"
+    "\x01\x04\x01\x02\x01\x81g\x02\x81x\x02\x81h\x02\xdf\xf9\x02\x08\x01\xff\x10\0\0\0\0\0\0\0\x03\0\0\0\0\0"
+    "\0\0\0\x25\x25\0\0\0\x0c\0\x01\x01\0\x01\x02\x01\x81g\x02\x81h\x02\0\x01\x02\x01\0\x01\0\x01\x81y\x02"
+    "\xf2p\x11\x01\x04\x05\x01\xff\x03\x03\0\x01\x01\x02\0\x04\x02\xc0\x11\x02\0\x81\xff\xff\xff\xff\xff\xff"
+    "\xff\xff\0\x01\x04idleA\xe8\x80\x15\xa2\x01\0\0\0\x07workers\x03\0\x04\x03\0\0\0\0\0\0\0\x01\0\0\0\0\0\0"
+    "\0\x01I\xe8\x80\x15\xa2\x01\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x05I\xe8\x80\x15\xa2\x01\0\0\x01\0\0"
+    "\0\0\0\0\0\x03\0\0\0\0\0\0\0\0U\xe8\x80\x15\xa2\x01\0\0\x01\x02\x03"
+    "annI\xe8\x80\x15\xa2\x01\0\0\x02\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x05"
+    "\x03"
+    "bobU\xe8\x80\x15\xa2\x01\0\0\x01\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\0\n\0o\x88g=\x88\xbe\x31\x85";
+
+static struct slice redis_stream(void)
+{
+    return (struct slice){redis_payload, sizeof(redis_payload) - 1};
+}
+
+static struct entry *find(const char *name)
+{
+    return fixture_entry(db, slice_from_string(name));
+}
+
+static int restore(const char *name, struct slice payload)
+{
+    struct key key = key_make(slice_from_string(name));
+    return rdb_restore(db, &key, payload, EXPIRY_NONE, -1, -1);
+}
+
+static void expect_dump(const char *name, struct slice expected)
+{
+    dump.length = 0;
+    rdb_dump_entry(find(name), true, &dump);
+    cr_assert(slice_equals((struct slice){dump.data, dump.length}, expected));
+}
+
+static void expect_digest(const char *name, const char *expected)
+{
+    struct digest digest = {{0}};
+    char text[DIGEST_TEXT_BYTES];
+    digest_entry(&digest, find(name));
+    digest_format(&digest, text);
+    cr_assert_str_eq(text, expected);
+}
+
+Test(rdb_stream, a_stream_of_redis_comes_back_byte_for_byte)
+{
+    cr_assert_eq(restore("s", redis_stream()), 0);
+    cr_assert_str_eq(entry_type_name(find("s")), "stream");
+    cr_assert_str_eq(entry_encoding_name(find("s")), "stream");
+    expect_dump("s", redis_stream());
+    expect_digest("s", "165032b647683b90d73dd7d510a84c4267ad3e20");
+}
+
+Test(rdb_stream, it_can_be_copied_renamed_and_given_a_deadline)
+{
+    struct key from = key_make(slice_from_string("s")), to = key_make(slice_from_string("t"));
+    cr_assert_eq(restore("s", redis_stream()), 0);
+    keyspace_copy(db, &from, db, &to, NULL);
+    expect_dump("t", redis_stream());
+    keyspace_set_expiry(db, &to, RDB_FIXTURE_NOW_MS + 5, NULL);
+    keyspace_rename(db, &to, &keyspace.databases[3], &from, NULL, NULL);
+    db = &keyspace.databases[3];
+    expect_dump("s", redis_stream());
+    cr_assert_eq(entry_expiry_ms(find("s")), RDB_FIXTURE_NOW_MS + 5);
+}
+
+Test(rdb_stream, damage_of_single_bytes_does_no_harm)
+{
+    struct prng prng = {20}; /* the sanitizers look on */
+    for (int i = 0; i < 20000; i++) {
+        dump.length = 0;
+        dump_append(&dump, "REDIS0010\x13\x01k");
+        buffer_append(&dump, redis_payload + 1, sizeof(redis_payload) - 2 - RDB_DUMP_FOOTER_BYTES);
+        size_t at = 12 + prng_below(&prng, dump.length - 12);
+        dump.data[at] = (char)prng_next(&prng);
+        if (prng_one_in(&prng, 8))
+            dump.length = at;
+        dump_append(&dump, "\xff\0\0\0\0\0\0\0\0");
+        int status =
+            fixture_load(&keyspace, dump.data, dump.length, &(struct rdb_load_options){0}, &result, &error);
+        cr_assert(status == 0 || status == -EBADMSG);
+        struct entry *entry = find("k");
+        if (entry) {
+            struct digest digest = {{0}};
+            digest_entry(&digest, entry);
+        }
+        keyspace_flush(db, false);
+    }
+}
+
+/* ---- streams made by hand, each with one fault ---- */
+
+struct node_spec {
+    uint64_t ms;
+    const char *words; /* the listpack's elements; NULL: no such node */
+};
+
+struct stream_spec {
+    uint8_t type;
+    size_t master_bytes;
+    struct node_spec nodes[2];
+    uint64_t count, last_ms;
+    const char *groups[2];    /* NULL: no such group; the first has all of what follows */
+    uint64_t pending[3];      /* milliseconds; 0: no such entry */
+    const char *consumers[2]; /* NULL: no such consumer */
+    uint64_t owned[2][3];
+    bool damage_listpack;
+};
+
+static const struct stream_spec sound = {
+    .type = 19,
+    .master_bytes = 16,
+    .nodes = {{5, "2 1 1 f 0 2 0 0 v 4 3 1 0 w 4 0 2 0 2 a b c d 8"}, {9, "1 0 0 0 0 0 0 1 f 7 6"}},
+    .count = 3,
+    .last_ms = 9,
+    .groups = {"g", "h"},
+    .pending = {5, 6, 7},
+    .consumers = {"ann", "bob"},
+    .owned = {{5, 7}, {6}},
+};
+
+static void append_number(uint64_t number)
+{
+    struct memory_sink sink;
+    memory_sink_open(&sink, &dump);
+    rdb_write_length(&sink.sink, number);
+    memory_sink_close(&sink);
+}
+
+static void append_id(uint64_t ms, size_t bytes)
+{
+    char id[32] = "";
+    for (size_t i = 0; i < 8; i++)
+        id[i] = (char)(ms >> (56 - 8 * i));
+    buffer_append(&dump, id, bytes);
+}
+
+static void append_text(const char *text)
+{
+    dump_append_string(&dump, text, strlen(text));
+}
+
+static void append_node(const struct stream_spec *spec, struct node_spec node)
+{
+    char listpack[256], words[128], *rest = words;
+    size_t used = LISTPACK_HEADER_BYTES, count = 0;
+    snprintf(words, sizeof(words), "%s", node.words);
+    for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest), count++)
+        used = (size_t)(listpack_put(listpack + used, listpack_element_from(slice_from_string(word))) -
+                        listpack);
+    listpack[used++] = (char)LISTPACK_END;
+    listpack_init_header(listpack, used, count + spec->damage_listpack);
+    append_number(spec->master_bytes);
+    append_id(node.ms, spec->master_bytes);
+    dump_append_string(&dump, listpack, used);
+}
+
+static int count_numbers(const uint64_t numbers[3])
+{
+    int count = 0;
+    while (count < 3 && numbers[count])
+        count++;
+    return count;
+}
+
+static int count_texts(const char *const texts[2])
+{
+    return texts[0] == NULL ? 0 : texts[1] == NULL ? 1 : 2;
+}
+
+static void append_consumer(const struct stream_spec *spec, const char *name, const uint64_t owned[3])
+{
+    append_text(name);
+    dump_append(&dump, "seentime");
+    if (spec->type == 21)
+        dump_append(&dump, "acttime.");
+    int count = count_numbers(owned);
+    append_number((uint64_t)count);
+    for (int i = 0; i < count; i++)
+        append_id(owned[i], 16);
+}
+
+static void append_group(const struct stream_spec *spec, const char *name, bool is_full)
+{
+    append_text(name);
+    append_number(3);
+    append_number(1);
+    if (spec->type != 15)
+        append_number(UINT64_MAX);
+    int pending = is_full ? count_numbers(spec->pending) : 0;
+    append_number((uint64_t)pending);
+    for (int i = 0; i < pending; i++) {
+        append_id(spec->pending[i], 16);
+        dump_append(&dump, "delivery");
+        append_number(300);
+    }
+    int consumers = is_full ? count_texts(spec->consumers) : 0;
+    append_number((uint64_t)consumers);
+    for (int i = 0; i < consumers; i++)
+        append_consumer(spec, spec->consumers[i], spec->owned[i]);
+}
+
+static void append_stream(const struct stream_spec *spec)
+{
+    int nodes = 0;
+    while (nodes < 2 && spec->nodes[nodes].words)
+        nodes++;
+    append_number((uint64_t)nodes);
+    for (int i = 0; i < nodes; i++)
+        append_node(spec, spec->nodes[i]);
+    append_number(spec->count);
+    append_number(spec->last_ms);
+    append_number(0);
+    for (int i = 0; i < 5 && spec->type != 15; i++)
+        append_number(1);
+    int groups = count_texts(spec->groups);
+    append_number((uint64_t)groups);
+    for (int i = 0; i < groups; i++)
+        append_group(spec, spec->groups[i], i == 0);
+}
+
+/* Makes a dump of just this stream under the key "k". */
+static void make_dump(const struct stream_spec *spec)
+{
+    dump.length = 0;
+    dump_append(&dump, "REDIS0012");
+    buffer_append(&dump, &spec->type, 1);
+    append_text("k");
+    append_stream(spec);
+    dump_end(&dump);
+}
+
+static int load(void)
+{
+    return fixture_load(&keyspace, dump.data, dump.length, &(struct rdb_load_options){0}, &result, &error);
+}
+
+Test(rdb_stream, every_layout_comes_back)
+{
+    static const uint8_t types[] = {15, 19, 21};
+    for (size_t i = 0; i < sizeof(types); i++) {
+        struct stream_spec spec = sound;
+        struct buffer again = {0};
+        spec.type = types[i];
+        make_dump(&spec);
+        cr_assert_eq(load(), 0, "%s", error.text);
+        size_t body = dump.length - 9 - 1 - 2 - 9; /* magic word, type, key, end */
+        rdb_dump_entry(find("k"), false, &again);
+        cr_assert_eq(again.data[0], types[i]);
+        cr_assert_eq(again.length, 1 + body + RDB_DUMP_FOOTER_BYTES);
+        cr_assert_arr_eq(again.data + 1, dump.data + 12, body);
+        cr_assert_eq(again.data[again.length - RDB_DUMP_FOOTER_BYTES], types[i] == 21 ? 11 : 10);
+        cr_assert_eq(restore("copy", (struct slice){again.data, again.length}), 0);
+        cr_assert(fixture_same_value(find("k"), find("copy")));
+        buffer_free(&again);
+        keyspace_flush(db, false);
+    }
+}
+
+static void expect_fault(const char *what, const struct stream_spec *spec)
+{
+    static const char prefix[] = "key \"k\", stream (2): ";
+    make_dump(spec);
+    cr_assert_eq(load(), -EBADMSG, "taken, but: %s", what);
+    cr_assert_eq(strncmp(error.text, prefix, sizeof(prefix) - 1), 0, "%s", error.text);
+    cr_assert_str_eq(error.text + sizeof(prefix) - 1, what);
+    cr_assert_null(find("k"));
+}
+
+#define FAULT(what, ...)                                                                                     \
+    do {                                                                                                     \
+        struct stream_spec spec = sound;                                                                     \
+        __VA_ARGS__;                                                                                         \
+        expect_fault(what, &spec);                                                                           \
+    } while (0)
+
+Test(rdb_stream, damaged_nodes)
+{
+    FAULT("the identifier of a node has not 16 bytes", spec.master_bytes = 15);
+    FAULT("the identifier of a node has not 16 bytes", spec.master_bytes = 17);
+    FAULT("the listpack of a node is damaged", spec.damage_listpack = true);
+    static const char *const second_nodes[] = {
+        "",                            /* no master entry */
+        "1 0 0",                       /* no end of the master entry */
+        "1 0 0 1 0 0 0 1 f 7 6",       /* it ends with something else */
+        "1 0 5 a b c 0 0 0 0 1 f 7 6", /* fewer fields than it says */
+        "x 0 0 0 0 0 0 1 f 7 6",       /* a count that is text */
+        "-1 0 0 0 0 0 0 1 f 7 6",      /* a negative count */
+        "2 0 0 0 0 0 0 1 f 7 6",       /* fewer entries than it says */
+        "1 1 0 0 0 0 0 1 f 7 6",       /* fewer deleted ones */
+        "0 1 0 0 0 0 0 1 f 7 6",       /* deleted, but live */
+        "1 0 0 0 4 0 0 1 f 7 6",       /* a flag that is not known */
+        "1 0 0 0 y 0 0 1 f 7 6",       /* flags that are text */
+        "1 0 0 0 0 z 0 1 f 7 6",       /* a difference that is text */
+        "1 0 0 0 0 0 0 -1 f 7 6",      /* a negative number of fields */
+        "1 0 0 0 0 0 0 2 f 7 6",       /* more fields than there are */
+        "1 0 0 0 0 0 0 4611686018427387905 f 7 6",
+        "1 0 0 0 0 0 0 1 f 7 5", /* the wrong number of elements */
+        "1 0 0 0 0 0 0 1 f 7 x", /* none */
+        "1 0 0 0 0 0 0 1 f 7",   /* ends early */
+        "1 0 9223372036854775807 0 2 0 0",
+    };
+    for (size_t i = 0; i < sizeof(second_nodes) / sizeof(*second_nodes); i++)
+        FAULT("a node is damaged", spec.nodes[1].words = second_nodes[i]);
+}
+
+Test(rdb_stream, entries_out_of_order)
+{
+    FAULT("entries are not in order", spec.nodes[1].ms = 7);                           /* the last one's */
+    FAULT("entries are not in order", spec.nodes[1].ms = 3);                           /* a lower one */
+    FAULT("entries are not in order", spec.nodes[1].words = "1 0 0 0 0 -1 0 1 f 7 6"); /* below its node's */
+    FAULT("entries are not in order", spec.nodes[1].words = "2 0 1 f 0 2 0 5 v 4 2 0 5 v 4"); /* the same */
+    FAULT("entries are not in order", spec.nodes[1].words = "2 0 1 f 0 2 0 5 v 4 2 0 4 v 4");
+    FAULT("the last identifier is not the last", spec.last_ms = 8);
+    FAULT("the count of entries is wrong", spec.count = 4);
+    FAULT("the count of entries is wrong", spec.count = 2);
+}
+
+Test(rdb_stream, damaged_groups)
+{
+    FAULT("a group or consumer occurs twice", spec.groups[1] = "g");
+    FAULT("a group or consumer occurs twice", spec.consumers[1] = "ann");
+    FAULT("pending entries are not in order", spec.pending[1] = 5, spec.owned[1][0] = 0);
+    FAULT("pending entries are not in order", spec.pending[1] = 4);
+    FAULT("a pending entry has no consumer", spec.owned[1][0] = 0);
+    FAULT("a pending entry has no consumer", spec.consumers[1] = NULL);
+    FAULT("a pending entry of a consumer is not the group's, or another has it", spec.owned[1][0] = 5);
+    FAULT("a pending entry of a consumer is not the group's, or another has it", spec.owned[1][0] = 8);
+    FAULT("a pending entry of a consumer is not the group's, or another has it", spec.owned[0][1] = 5);
+}
+
+Test(rdb_stream, every_shorter_payload_is_a_fault)
+{
+    make_dump(&sound);
+    struct buffer whole = dump;
+    dump = (struct buffer){0};
+    for (size_t length = 12; length < whole.length - 9; length++) {
+        dump.length = 0;
+        buffer_append(&dump, whole.data, length);
+        cr_assert_eq(load(), -EBADMSG, "%zu", length);
+    }
+    buffer_free(&whole);
+}
+
+/* ---- whole files ---- */
+
+static void write_file(void)
+{
+    dump.length = 0;
+    fixture_write(&keyspace, true, &dump);
+}
+
+Test(rdb_stream, a_file_says_the_lowest_version_that_holds_what_is_there)
+{
+    struct key key = key_make(slice_from_string("k"));
+    struct stream_spec spec = sound;
+    spec.type = 21;
+    make_dump(&spec);
+    cr_assert_eq(load(), 0);
+    write_file();
+    cr_assert_eq(memcmp(dump.data, "REDIS0011", 9), 0);
+    keyspace_delete(db, &key, NULL);
+    cr_assert_eq(load(), 0);
+    cr_assert_not_null(find("k"));
+    cr_assert_eq(restore("k", redis_stream()), 0, "type 19 takes its place");
+    write_file();
+    cr_assert_eq(memcmp(dump.data, "REDIS0010", 9), 0);
+}
+
+static void expect_name(const char *source, const char *expected)
+{
+    struct slice name;
+    bool found = kept_functions_name(slice_from_string(source), &name);
+    cr_assert_eq(found, expected != NULL, "%s", source);
+    if (expected)
+        cr_assert(slice_equals(name, slice_from_string(expected)), "%s", source);
+}
+
+Test(rdb_stream, names_of_libraries)
+{
+    expect_name("#!lua name=lib\ncode", "lib");
+    expect_name("#!js  NAME=\"lib_2\" \r\ncode", "lib_2");
+    expect_name("#!lua name='A'\n", "A");
+    expect_name("", NULL);
+    expect_name("#!lua name=lib", NULL);
+    expect_name("#! name=lib\n", NULL);
+    expect_name("#lua name=lib\n", NULL);
+    expect_name("#!lua\n", NULL);
+    expect_name("#!\n", NULL);
+    expect_name("#!lua name=\n", NULL);
+    expect_name("#!lua name=a-b\n", NULL);
+    expect_name("#!lua name=a name=b\n", NULL);
+    expect_name("#!lua name=a other=b\n", NULL);
+    expect_name("#!lua name=a\"\n", NULL);
+}
+
+Test(rdb_stream, libraries_come_back_and_outlive_the_keys)
+{
+    struct keyspace again;
+    fixture_keyspace(&again);
+    dump_append(&dump, "REDIS0010\xf5\x11#!lua name=a\ncode\xf5\x0d#!lua name=b\n\x00\x01k\x01v");
+    dump_end(&dump);
+    cr_assert_eq(load(), 0, "%s", error.text);
+    cr_assert_eq(kept_functions_count(&keyspace.functions), 2);
+    keyspace_flush(db, false);
+    write_file();
+    cr_assert_eq(fixture_load(&again, dump.data, dump.length, &(struct rdb_load_options){0}, &result, &error),
+                 0);
+    struct slice source = kept_functions_find(&again.functions, slice_from_string("a"));
+    cr_assert(slice_equals(source, slice_from_string("#!lua name=a\ncode")));
+    cr_assert(fixture_equal(&keyspace, &again));
+    keyspace_free(&again);
+}
+
+Test(rdb_stream, a_library_that_is_there_twice)
+{
+    dump_append(&dump, "REDIS0010\xf5\x0e#!lua name=a\n1\xf5\x0e#!lua name=a\n2");
+    dump_end(&dump);
+    cr_assert_eq(load(), -EBADMSG);
+    cr_assert_str_eq(error.text, "function library \"a\" is there twice");
+    cr_assert_eq(error.offset, 9 + 16);
+    const struct rdb_load_options replacing = {.replace = true};
+    cr_assert_eq(fixture_load(&keyspace, dump.data, dump.length, &replacing, &result, &error), 0);
+    struct slice source = kept_functions_find(&keyspace.functions, slice_from_string("a"));
+    cr_assert(slice_equals(source, slice_from_string("#!lua name=a\n2")));
+}
