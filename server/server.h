@@ -36,7 +36,7 @@ struct server {
     struct listener *listeners[SERVER_LISTENERS_MAX];
     int listener_count;
     uv_timer_t cron;
-    uv_idle_t background; /* active while keys are due or memory is to be freed in slices */
+    uv_idle_t background; /* active while keys are due or memory is to be freed or evicted in slices */
     uv_signal_t signals[4];
     struct server_sample sample;
     int64_t start_s;

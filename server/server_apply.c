@@ -52,7 +52,7 @@ void server_apply_settings(struct server *server)
     server->commands.settings.save_points_set = config->persist.save_point_count > 0;
     commands_update_settings(&server->commands);
     authenticate_refresh(&server->commands.sessions, &server->commands.settings);
-    server->keyspace.settings = config->store;
+    keyspace_set_settings(&server->keyspace, &config->store);
     slowlog_trim(&server->commands.slowlog, config->commands.slowlog_max_len);
     struct net_limits limits = {.bulk_max_bytes = config->commands.proto_max_bulk_len,
                                 .query_max_bytes = config->net.query_max_bytes,
@@ -162,6 +162,11 @@ static int server_on_apply(void *context, const char *option_name, char *error, 
     }
     if (strcmp(option_name, "loglevel") == 0)
         log_set_level((enum log_level)server->config.process.log_level);
+    if (strcmp(option_name, "maxmemory") == 0) {
+        memory_limit_changed(&server->commands);
+        if (server->commands.memory.evicting)
+            server_wake_background(server);
+    }
     if (strcmp(option_name, "hz") == 0)
         server_set_cron_rate(server);
     if (strcmp(option_name, "maxclients") == 0) {

@@ -52,6 +52,7 @@ static void on_background(uv_idle_t *idle)
     keyspace_set_time(&server->keyspace, clock_wall_ms());
     bool more = server_sweep_slice(server);
     more |= server_reclaim_slice(server);
+    more |= memory_limit_slice(&server->commands);
     if (!more)
         uv_idle_stop(idle);
 }

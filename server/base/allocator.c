@@ -1,6 +1,7 @@
 /* Totals over the slabs of mem.c and the general allocator. See allocator.h. Main thread only. */
 #include "allocator.h"
 
+#include "check.h"
 #include "mem.h"
 
 #include <fcntl.h>
@@ -56,12 +57,24 @@ void allocator_measure(struct allocator_totals *totals)
     };
 }
 
+/* jemalloc counts for each thread what it handed out and took back, where we may look. */
+static const uint64_t *thread_counter(const char *name)
+{
+    uint64_t *counter = NULL;
+    size_t size = sizeof(counter);
+    int error = mallctl(name, &counter, &size, NULL, 0);
+    CHECK(error == 0);
+    return counter;
+}
+
 uint64_t allocator_used_bytes(void)
 {
-    struct mem_slab_totals slabs;
-    mem_slab_measure(&slabs);
-    refresh_statistics();
-    return read_statistic("stats.allocated") + slabs.used_bytes;
+    static const uint64_t *allocated, *freed;
+    if (__builtin_expect(allocated == NULL, 0)) {
+        freed = thread_counter("thread.deallocatedp");
+        allocated = thread_counter("thread.allocatedp");
+    }
+    return *allocated - *freed + mem_slab_used_bytes();
 }
 
 const char *allocator_name(void)

@@ -80,6 +80,11 @@ void mem_slab_measure(struct mem_slab_totals *totals)
     *totals = (struct mem_slab_totals){0};
 }
 
+size_t mem_slab_used_bytes(void)
+{
+    return 0;
+}
+
 void mem_trim(void)
 {
 }
@@ -275,11 +280,16 @@ size_t mem_used_bytes(void)
     return mem_state.used_bytes;
 }
 
+size_t mem_slab_used_bytes(void)
+{
+    return mem_state.used_bytes - mem_state.large_bytes;
+}
+
 void mem_slab_measure(struct mem_slab_totals *totals)
 {
     size_t kept = mem_state.cache_count < SLAB_CACHE_KEPT ? mem_state.cache_count : SLAB_CACHE_KEPT;
     size_t open = mem_state.slab_count - mem_state.cache_count;
-    totals->used_bytes = mem_state.used_bytes - mem_state.large_bytes;
+    totals->used_bytes = mem_slab_used_bytes();
     totals->held_bytes = (open + kept) * SLAB_BYTES;
 }
 

@@ -46,6 +46,7 @@ struct mem_slab_totals {
     size_t held_bytes; /* in slabs that are open, or keep their pages */
 };
 void mem_slab_measure(struct mem_slab_totals *totals);
+size_t mem_slab_used_bytes(void);
 
 /* Returns cached empty slabs, and all else that is free, to the system. */
 void mem_trim(void);

@@ -36,12 +36,11 @@ static void debug_object(struct call *call)
     buffer_free(&payload);
 
     int64_t idle_s = keyspace_idle_s(call->keyspace, entry);
-    int64_t clock = (call->keyspace->now_ms / 1000 - idle_s) & 0xffffff;
     char line[256];
     snprintf(line, sizeof(line),
-             "Value at:%p refcount:%d encoding:%s serializedlength:%zu lru:%lld lru_seconds_idle:%lld",
+             "Value at:%p refcount:%d encoding:%s serializedlength:%zu lru:%u lru_seconds_idle:%lld",
              (const void *)entry, entry_reference_count(entry), entry_encoding_name(entry), serialized_bytes,
-             (long long)clock, (long long)idle_s);
+             entry_clock(entry), (long long)idle_s);
     reply_status(call->reply, line);
 }
 

@@ -302,15 +302,17 @@ static void info_traffic(struct info *info)
 static void info_keys(struct info *info)
 {
     static const char *const sync[] = {"sync_full", "sync_partial_ok", "sync_partial_err", NULL};
-    static const char *const eviction[] = {"evicted_keys", "evicted_clients", "total_eviction_exceeded_time",
-                                           "current_eviction_exceeded_time", NULL};
     const struct keyspace_stats *stats = &info->keyspace->stats;
+    const struct memory_limit *memory = &info->commands->memory;
     info_zeros(info, sync);
     info_count(info, "expired_keys", stats->expired_keys);
     info_line(info, "expired_stale_perc:0.00");
     info_count(info, "expired_time_cap_reached_count", stats->expired_time_cap_reached);
     info_count(info, "expire_cycle_cpu_milliseconds", stats->expire_sweep_us / 1000);
-    info_zeros(info, eviction);
+    info_count(info, "evicted_keys", stats->evicted_keys);
+    info_count(info, "evicted_clients", memory->evicted_clients);
+    info_count(info, "total_eviction_exceeded_time", memory_limit_exceeded_total_ms(memory));
+    info_number(info, "current_eviction_exceeded_time", memory_limit_exceeded_ms(memory));
     info_count(info, "keyspace_hits", stats->hits);
     info_count(info, "keyspace_misses", stats->misses);
 }

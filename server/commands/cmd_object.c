@@ -29,13 +29,24 @@ void cmd_object_refcount(struct call *call)
 void cmd_object_idletime(struct call *call)
 {
     const struct entry *entry = object_find(call);
-    if (entry)
+    if (entry == NULL)
+        return;
+    if (call->keyspace->counts_accesses)
+        reply_error(call->reply,
+                    "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when "
+                    "switching between policies at runtime LRU and LFU data will take some time to adjust.");
+    else
         reply_integer(call->reply, keyspace_idle_s(call->keyspace, entry));
 }
 
 void cmd_object_freq(struct call *call)
 {
-    if (object_find(call))
+    const struct entry *entry = object_find(call);
+    if (entry == NULL)
+        return;
+    if (call->keyspace->counts_accesses)
+        reply_integer(call->reply, keyspace_frequency(call->keyspace, entry));
+    else
         reply_error(
             call->reply,
             "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that "

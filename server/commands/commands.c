@@ -43,6 +43,7 @@ void commands_begin_batch(struct commands *commands)
 {
     keyspace_set_time(commands->keyspace, clock_wall_ms());
     commands->cycles = clock_cycles();
+    memory_limit_begin_batch(&commands->memory);
 }
 
 /* ---- preparing ---- */
@@ -172,6 +173,10 @@ static bool call_is_allowed(struct call *call)
         reply_error(call->reply, "NOAUTH Authentication required.");
         return false;
     }
+    if (__builtin_expect(settings->maxmemory != 0, 0) && call_is_denied_by_memory(call, flags)) {
+        reply_error(call->reply, "OOM command not allowed when used memory > 'maxmemory'.");
+        return false;
+    }
     if (__builtin_expect(commands->last_save_failed, 0) && settings->stop_writes_on_bgsave_error &&
         settings->save_points_set && ((flags & COMMAND_WRITE) || strcmp(call->command->name, "ping") == 0)) {
         reply_error(call->reply, "MISCONF Redis is configured to save RDB snapshots, but it's currently "
@@ -294,6 +299,7 @@ enum request_outcome commands_execute(struct commands *commands, struct request 
     size_t start = reply->buffer.length;
     reply->version = session->version;
     session->active_ms = commands->keyspace->now_ms;
+    keyspace_begin_command(commands->keyspace);
     pubsub_begin_command(&commands->pubsub, session, reply);
 
     struct call call = {.session = session,

@@ -4,6 +4,7 @@
 #include "commands/blocking.h"
 #include "commands/call.h"
 #include "commands/latency.h"
+#include "commands/memory_limit.h"
 #include "commands/pubsub.h"
 #include "commands/registry.h"
 #include "commands/slowlog.h"
@@ -14,18 +15,6 @@
  *
  * A request goes through command_prepare (twice, for a group of requests: prefetching) and command_execute.
  */
-
-/* maxmemory-policy */
-enum maxmemory_policy {
-    MAXMEMORY_NOEVICTION,
-    MAXMEMORY_VOLATILE_LRU,
-    MAXMEMORY_VOLATILE_LFU,
-    MAXMEMORY_VOLATILE_RANDOM,
-    MAXMEMORY_VOLATILE_TTL,
-    MAXMEMORY_ALLKEYS_LRU,
-    MAXMEMORY_ALLKEYS_LFU,
-    MAXMEMORY_ALLKEYS_RANDOM,
-};
 
 /* Settings that commands read; the configuration writes them. */
 struct command_settings {
@@ -42,8 +31,9 @@ struct command_settings {
     bool lazyfree_user_flush, lazyfree_user_del;
     char *requirepass;        /* "" or NULL: none */
     int debug_command_access; /* 0 no, 1 yes, 2 local */
-    int64_t maxmemory;
-    int maxmemory_policy; /* enum maxmemory_policy */
+    int64_t maxmemory;        /* all 64 bits count; 0: no limit */
+    int64_t maxmemory_eviction_tenacity;
+    int64_t maxmemory_clients; /* negative: percent of maxmemory */
     int64_t max_clients;
     int64_t hz;
     int databases;
@@ -75,6 +65,7 @@ struct commands {
     struct latency_monitor latency;
     struct blocking blocking;
     struct pubsub pubsub;
+    struct memory_limit memory;
     const struct services *services;
     uint64_t cycle_scale;  /* see clock_cycles_to_ns */
     uint64_t cycles;       /* when the previous command ended; commands_begin_batch starts it */

@@ -10,7 +10,7 @@ void memory_report_fill(struct memory_report *report, const struct commands *com
                                      .clients = facts->connection_bytes,
                                      .tables = keyspace_overhead_bytes(keyspace)};
     allocator_measure(&report->allocator);
-    report->used = report->allocator.allocated_bytes;
+    report->used = allocator_used_bytes();
     report->peak = facts->peak_memory_bytes > report->used ? facts->peak_memory_bytes : report->used;
     report->overhead = report->startup + report->clients + report->tables;
     report->dataset = report->used > report->overhead ? report->used - report->overhead : 0;

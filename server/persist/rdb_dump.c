@@ -29,7 +29,7 @@ struct rdb_restoring {
     struct database *db;
     const struct key *key;
     int64_t expiry_ms;
-    int64_t idle_s;
+    int64_t idle_s, frequency; /* -1: not given */
 };
 
 static int restore_record(void *context, struct rdb_record *records, size_t count, struct rdb_error *error)
@@ -45,6 +45,8 @@ static int restore_record(void *context, struct rdb_record *records, size_t coun
     struct entry *entry = rdb_store_value(restoring->db, restoring->key, &records[0], restoring->expiry_ms);
     if (restoring->idle_s >= 0)
         keyspace_set_idle_s(restoring->db->keyspace, entry, restoring->idle_s);
+    int frequency = restoring->frequency >= 0 ? (int)restoring->frequency : ACCESS_COUNTER_START;
+    keyspace_set_frequency(restoring->db->keyspace, entry, frequency); /* not what it replaced had */
     keyspace_changed(restoring->db, restoring->key->name, EVENT_GENERIC, "restore", 0);
     return 0;
 }
@@ -72,12 +74,11 @@ static bool footer_is_valid(struct slice payload)
 int rdb_restore(struct database *db, const struct key *key, struct slice payload, int64_t expiry_ms,
                 int64_t idle_s, int64_t frequency)
 {
-    (void)frequency; /* kept nowhere until there is an LFU policy */
     if (!footer_is_valid(payload))
         return -EINVAL;
     struct source source;
     source_open_memory(&source, payload.data, payload.length - RDB_DUMP_FOOTER_BYTES);
-    struct rdb_restoring restoring = {db, key, expiry_ms, idle_s};
+    struct rdb_restoring restoring = {db, key, expiry_ms, idle_s, frequency};
     struct rdb_visitor visitor = {.records = restore_record, .context = &restoring};
     struct rdb_error error;
     const struct rdb_read_options options = {.settings = &db->keyspace->settings};

@@ -79,6 +79,8 @@ static int load_record(struct rdb_loading *loading, struct rdb_record *record, s
         return 0;
     if (record->idle_s >= 0)
         keyspace_set_idle_s(keyspace, entry, record->idle_s);
+    if (record->frequency >= 0)
+        keyspace_set_frequency(keyspace, entry, record->frequency);
     loading->result->keys_loaded++;
     return 0;
 }

@@ -30,6 +30,7 @@ enum {
 
 struct rdb_walk {
     struct rdb_writer writer;
+    const struct keyspace *keyspace;
     const struct rdb_write_options *options;
     const struct entry *ahead[AHEAD_KEYS];
     uint64_t visited, used; /* visited - used entries wait in ahead */
@@ -54,6 +55,19 @@ static void walk_report(struct rdb_walk *walk)
         walk->options->progress(walk->options->context, walk->written);
 }
 
+/* How long ago or how often the key was used, when the eviction policy goes by it. */
+static void write_access(struct sink *sink, const struct keyspace *keyspace, const struct entry *entry)
+{
+    enum eviction_policy policy = (enum eviction_policy)keyspace->settings.maxmemory_policy;
+    if (eviction_counts_accesses(policy)) {
+        sink_write_byte(sink, RDB_OP_FREQUENCY);
+        sink_write_byte(sink, (uint8_t)keyspace_frequency(keyspace, entry));
+    } else if (policy == EVICTION_VOLATILE_LRU || policy == EVICTION_ALLKEYS_LRU) {
+        sink_write_byte(sink, RDB_OP_IDLE);
+        rdb_write_length(sink, (uint64_t)keyspace_idle_s(keyspace, entry));
+    }
+}
+
 static void walk_write(struct rdb_walk *walk, const struct entry *entry)
 {
     struct sink *sink = walk->writer.sink;
@@ -61,6 +75,7 @@ static void walk_write(struct rdb_walk *walk, const struct entry *entry)
         sink_write_byte(sink, RDB_OP_EXPIRY_MS);
         write_little_endian(sink, (uint64_t)entry_expiry_ms(entry), 8);
     }
+    write_access(sink, walk->keyspace, entry);
     sink_write_byte(sink, rdb_value_type(entry));
     rdb_write_string(&walk->writer, entry_key(entry));
     rdb_write_value(&walk->writer, entry);
@@ -244,7 +259,7 @@ static void write_library(void *context, struct slice source)
 
 int rdb_write(struct sink *sink, const struct keyspace *keyspace, const struct rdb_write_options *options)
 {
-    struct rdb_walk walk = {.options = options, .until_report = options->report_keys};
+    struct rdb_walk walk = {.keyspace = keyspace, .options = options, .until_report = options->report_keys};
     rdb_writer_init(&walk.writer, sink, options->compression);
     write_header(&walk.writer, options, file_version(keyspace));
     kept_functions_visit(&keyspace->functions, write_library, &walk.writer);

@@ -65,9 +65,21 @@ struct entry {
     uint8_t encoding : 4;
     uint8_t flags;
     uint8_t key_length;
-    uint8_t clock[3]; /* access clock: seconds (LRU), or minutes and a counter (LFU); keyspace.c */
+    uint8_t clock[3]; /* access.h; low byte first */
     uint16_t inline_bytes;
 };
+
+static inline uint32_t entry_clock(const struct entry *entry)
+{
+    return entry->clock[0] | (uint32_t)entry->clock[1] << 8 | (uint32_t)entry->clock[2] << 16;
+}
+
+static inline void entry_set_clock(struct entry *entry, uint32_t clock)
+{
+    entry->clock[0] = (uint8_t)clock;
+    entry->clock[1] = (uint8_t)(clock >> 8);
+    entry->clock[2] = (uint8_t)(clock >> 16);
+}
 
 static inline size_t entry_key_offset(const struct entry *entry)
 {

@@ -65,21 +65,25 @@ void keyspace_free_entry(struct keyspace *keyspace, struct entry *entry)
     mem_free(entry, entry_block_bytes(entry));
 }
 
-static void entry_set_clock(struct entry *entry, uint32_t clock)
+/* ---- access clocks ---- */
+
+static inline void keyspace_touch(struct keyspace *keyspace, struct entry *entry)
 {
-    entry->clock[0] = (uint8_t)clock;
-    entry->clock[1] = (uint8_t)(clock >> 8);
-    entry->clock[2] = (uint8_t)(clock >> 16);
+    if (keyspace->copy_on_write)
+        return;
+    if (__builtin_expect(keyspace->counts_accesses, 0))
+        keyspace_count_access(keyspace, entry);
+    else if (entry_clock(entry) != keyspace->clock)
+        entry_set_clock(entry, keyspace->clock);
 }
 
-static uint32_t entry_clock(const struct entry *entry)
+/* Clock of an entry that is written over: the count of accesses goes on. */
+static uint32_t keyspace_clock_over(struct keyspace *keyspace, struct entry *entry)
 {
-    return entry->clock[0] | (uint32_t)entry->clock[1] << 8 | (uint32_t)entry->clock[2] << 16;
-}
-
-static uint32_t keyspace_clock(const struct keyspace *keyspace)
-{
-    return (uint32_t)(keyspace->now_ms / 1000) & 0xffffff;
+    if (__builtin_expect(!keyspace->counts_accesses, 1))
+        return keyspace->clock;
+    keyspace_count_access(keyspace, entry);
+    return entry_clock(entry);
 }
 
 /* ---- lifetime ---- */
@@ -181,6 +185,19 @@ static void keyspace_expire(struct database *db, uint64_t hash, struct entry **s
     keyspace_free_entry(keyspace, entry);
 }
 
+void keyspace_evict(struct database *db, uint64_t hash, struct entry **slot)
+{
+    struct keyspace *keyspace = db->keyspace;
+    if (keyspace_is_expired(keyspace, *slot)) {
+        keyspace_expire(db, hash, slot);
+        return;
+    }
+    struct entry *entry = keyspace_detach(db, hash, slot);
+    keyspace->stats.evicted_keys++;
+    keyspace_changed(db, entry_key(entry), EVENT_EVICTED, "evicted", 0);
+    keyspace_free_entry(keyspace, entry);
+}
+
 void keyspace_expire_key(struct database *db, const struct key *key)
 {
     keyspace_expire(db, key->hash, keyspace_slot(db, key));
@@ -211,11 +228,8 @@ struct entry *keyspace_find(struct database *db, const struct key *key, unsigned
     }
     struct entry *entry = *slot;
     keyspace->stats.hits += lookup_flags & LOOKUP_COUNT;
-    if ((lookup_flags & LOOKUP_TOUCH) && !keyspace->copy_on_write) {
-        uint32_t clock = keyspace_clock(keyspace);
-        if (entry_clock(entry) != clock)
-            entry_set_clock(entry, clock);
-    }
+    if (lookup_flags & LOOKUP_TOUCH)
+        keyspace_touch(keyspace, entry);
     return entry;
 }
 
@@ -271,18 +285,6 @@ int64_t keyspace_average_ttl_ms(const struct database *db)
         return 0;
     int64_t left_ms = (int64_t)(db->deadline_sum_ms / (__int128)db->expires_count) - db->keyspace->now_ms;
     return left_ms > 0 ? left_ms : 0;
-}
-
-int64_t keyspace_idle_s(const struct keyspace *keyspace, const struct entry *entry)
-{
-    return (keyspace_clock(keyspace) - entry_clock(entry)) & 0xffffff;
-}
-
-void keyspace_set_idle_s(const struct keyspace *keyspace, struct entry *entry, int64_t idle_s)
-{
-    if (idle_s > 0xffffff)
-        idle_s = 0xffffff;
-    entry_set_clock(entry, (keyspace_clock(keyspace) - (uint32_t)idle_s) & 0xffffff);
 }
 
 /* ---- placing ---- */
@@ -352,14 +354,14 @@ static inline bool entry_has_shape(const struct entry *entry, const struct place
 static struct entry *keyspace_place(struct database *db, const struct key *key, struct placement *placement)
 {
     struct keyspace *keyspace = db->keyspace;
-    uint32_t clock = keyspace_clock(keyspace);
     struct entry **slot = keyspace_live_slot(db, key);
     if (slot == NULL) {
         if (placement->expiry_ms == EXPIRY_KEEP)
             placement->expiry_ms = EXPIRY_NONE;
-        return keyspace_insert(db, key, entry_create(placement, key->name, clock));
+        return keyspace_insert(db, key, entry_create(placement, key->name, keyspace->clock));
     }
     struct entry *entry = *slot;
+    uint32_t clock = keyspace_clock_over(keyspace, entry);
     if (entry_has_shape(entry, placement)) {
         entry->type = placement->type;
         entry->encoding = placement->encoding;
@@ -721,7 +723,7 @@ void keyspace_copy(struct database *from_db, const struct key *from, struct data
         void *object = value_copy(entry->type, entry->encoding, entry_pointer(entry));
         memcpy(area, &object, sizeof(object));
     }
-    keyspace_place_area(to_db, to, entry, area, keyspace_clock(to_db->keyspace));
+    keyspace_place_area(to_db, to, entry, area, to_db->keyspace->clock);
     keyspace_changed(to_db, to->name, EVENT_GENERIC, event, 1);
 }
 

@@ -4,7 +4,9 @@
 #include "base/hash.h"
 #include "base/random.h"
 #include "protocol/slice.h"
+#include "store/access.h"
 #include "store/entry.h"
+#include "store/eviction.h"
 #include "store/kept_functions.h"
 #include "store/reclaim.h"
 #include "store/table.h"
@@ -63,7 +65,7 @@ struct database {
     uint64_t sweep_position;
 };
 
-/* What the encodings depend on; the configuration writes it. */
+/* What encodings and eviction depend on; the configuration writes it. */
 struct store_settings {
     int64_t hash_max_listpack_entries, hash_max_listpack_value;
     int64_t list_max_listpack_size, list_compress_depth;
@@ -71,11 +73,14 @@ struct store_settings {
     int64_t zset_max_listpack_entries, zset_max_listpack_value;
     int64_t hll_sparse_max_bytes;
     int64_t stream_node_max_bytes, stream_node_max_entries;
+    int maxmemory_policy; /* enum eviction_policy */
+    int64_t maxmemory_samples;
+    int64_t lfu_log_factor, lfu_decay_minutes;
 };
 
 struct keyspace_stats {
     uint64_t hits, misses;
-    uint64_t expired_keys;
+    uint64_t expired_keys, evicted_keys;
     uint64_t expire_sweep_us; /* kept by the caller of keyspace_sweep */
     uint64_t expired_time_cap_reached;
 };
@@ -94,17 +99,21 @@ struct keyspace {
     struct database *databases;
     int database_count;
     int64_t now_ms;
-    uint64_t dirty;      /* changes since the last save */
-    bool copy_on_write;  /* a snapshot child lives: access clocks are not written */
-    bool sweep_enabled;  /* DEBUG SET-ACTIVE-EXPIRE */
-    bool expiry_enabled; /* off while loading: expired keys stay visible */
-    bool newer_streams;  /* one came that dumps of the usual version cannot hold; rdb_load.c */
-    struct store_settings settings;
+    uint32_t clock;                 /* access clock of a key that is made now */
+    bool counts_accesses;           /* an LFU policy is in force */
+    const struct entry *counted;    /* whose access the running command has counted already */
+    uint64_t dirty;                 /* changes since the last save */
+    bool copy_on_write;             /* a snapshot child lives: access clocks are not written */
+    bool sweep_enabled;             /* DEBUG SET-ACTIVE-EXPIRE */
+    bool expiry_enabled;            /* off while loading: expired keys stay visible */
+    bool newer_streams;             /* one came that dumps of the usual version cannot hold; rdb_load.c */
+    struct store_settings settings; /* keyspace_set_settings */
     struct keyspace_stats stats;
     struct keyspace_observer *observers; /* NULL: nobody listens */
     struct kept_functions functions;
     struct reclaim reclaim;
     struct random_state random;
+    struct eviction_pool eviction;
 };
 
 void keyspace_init(struct keyspace *keyspace, int database_count, uint64_t random_seed);
@@ -113,6 +122,18 @@ void keyspace_free(struct keyspace *keyspace);
 static inline void keyspace_set_time(struct keyspace *keyspace, int64_t now_ms)
 {
     keyspace->now_ms = now_ms;
+    keyspace->clock = keyspace->counts_accesses
+                          ? access_clock_counter(access_minutes(now_ms), ACCESS_COUNTER_START)
+                          : access_clock_seconds(now_ms);
+}
+
+/* Takes settings over. Access clocks are kept when their meaning changes: they sort themselves out. */
+void keyspace_set_settings(struct keyspace *keyspace, const struct store_settings *settings);
+
+/* A command begins: what it does to a key is one access, however often it looks the key up. */
+static inline void keyspace_begin_command(struct keyspace *keyspace)
+{
+    keyspace->counted = NULL;
 }
 
 /* Puts an observer into the list, or takes it out; its memory stays the caller's. It must not be in twice. */
@@ -151,9 +172,17 @@ bool keyspace_is_expired(const struct keyspace *keyspace, const struct entry *en
 /* Milliseconds that keys with a deadline have left on average, at least 0; 0 when there are none. */
 int64_t keyspace_average_ttl_ms(const struct database *db);
 
-/* Seconds since the last access. */
+/* Seconds since the last access; nonsense under an LFU policy. */
 int64_t keyspace_idle_s(const struct keyspace *keyspace, const struct entry *entry);
+/* Nothing under an LFU policy. */
 void keyspace_set_idle_s(const struct keyspace *keyspace, struct entry *entry, int64_t idle_s);
+
+/* The counter of accesses, 0 to 255, and for how many minutes nobody brought it up to date; nonsense without
+ * an LFU policy. */
+int keyspace_frequency(const struct keyspace *keyspace, const struct entry *entry);
+uint32_t keyspace_counter_age_minutes(const struct keyspace *keyspace, const struct entry *entry);
+/* Nothing without an LFU policy. */
+void keyspace_set_frequency(const struct keyspace *keyspace, struct entry *entry, int frequency);
 
 /* ---- the door: changing ---- */
 

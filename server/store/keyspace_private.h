@@ -3,7 +3,7 @@
 
 #include "store/keyspace.h"
 
-/* What keyspace.c and keyspace_drop.c share: below the door, for nobody else. */
+/* What keyspace.c, keyspace_drop.c and eviction.c share: below the door, for nobody else. */
 
 extern const struct table_type keyspace_table_type;
 
@@ -17,8 +17,14 @@ static inline uint32_t keyspace_deadline_ticks(int64_t deadline_ms)
     return ticks < TABLE_DEADLINE_NONE ? (uint32_t)ticks : TABLE_DEADLINE_NONE - 1;
 }
 
+/* LFU: decays the counter of an entry and raises it by the odds, once for each command. */
+void keyspace_count_access(struct keyspace *keyspace, struct entry *entry);
+
 /* Frees an entry that is no longer in a table, with its value. */
 void keyspace_free_entry(struct keyspace *keyspace, struct entry *entry);
+
+/* Removes the key in a slot, and reports it as evicted, or as expired when its time has come. */
+void keyspace_evict(struct database *db, uint64_t hash, struct entry **slot);
 
 /* Removes a key that is there and has expired, and reports it. */
 void keyspace_expire_key(struct database *db, const struct key *key);

@@ -511,6 +511,21 @@ bool table_next_due(const struct table *table, uint64_t *position, uint32_t now_
     return false;
 }
 
+uint32_t table_seek_earliest(const struct table *table, uint64_t *position)
+{
+    const struct table_segment *segment = table_segment_of(table, *position);
+    if (segment->deadlines == NULL)
+        return TABLE_DEADLINE_NONE;
+    size_t best = table_bucket_index(segment, *position);
+    for (size_t i = 0; i < segment->bucket_count; i++) {
+        if (segment->deadlines[i] < segment->deadlines[best])
+            best = i;
+    }
+    if (best != table_bucket_index(segment, *position))
+        *position = bucket_start(segment, *position, best);
+    return segment->deadlines[best];
+}
+
 void *table_random(const struct table *table, struct random_state *random)
 {
     if (table->count == 0)

@@ -199,6 +199,10 @@ void table_note_deadline(struct table *table, uint64_t hash, uint32_t deadline_t
  * false when there is none up to the end; *position is then 0. */
 bool table_next_due(const struct table *table, uint64_t *position, uint32_t now_ticks);
 
+/* Moves *position to the bucket with the earliest bound of its segment, and returns that bound;
+ * TABLE_DEADLINE_NONE when none has one. */
+uint32_t table_seek_earliest(const struct table *table, uint64_t *position);
+
 /* Replaces the bound of the bucket that holds this position. */
 void table_set_deadline(struct table *table, uint64_t position, uint32_t deadline_ticks);
 

@@ -690,9 +690,9 @@ Test(config, rewrite_replaces_and_appends)
                             "oom-score-adj-values 1 2 3\n"
                             "latency-tracking-info-percentiles \"\"\n"
                             "maxmemory 100mb\n"
+                            "maxmemory-clients 5%\n"
                             "notify-keyspace-events \"AKE\"\n"
-                            "requirepass \"a\\\"b\"\n"
-                            "maxmemory-clients 5%\n");
+                            "requirepass \"a\\\"b\"\n");
     free(after);
     reply_free(&reply);
 }
