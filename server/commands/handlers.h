@@ -71,8 +71,8 @@ extern command_handler __attribute__((weak)) cmd_bzmpop, cmd_bzpopmax, cmd_bzpop
 command_handler cmd_pfadd, cmd_pfcount, cmd_pfdebug, cmd_pfmerge, cmd_pfselftest;
 
 /* geo */
-extern command_handler __attribute__((weak)) cmd_geoadd, cmd_geodist, cmd_geohash, cmd_geopos, cmd_georadius,
-    cmd_georadius_ro, cmd_georadiusbymember, cmd_georadiusbymember_ro, cmd_geosearch, cmd_geosearchstore;
+command_handler cmd_geoadd, cmd_geodist, cmd_geohash, cmd_geopos, cmd_georadius, cmd_georadius_ro,
+    cmd_georadiusbymember, cmd_georadiusbymember_ro, cmd_geosearch, cmd_geosearchstore;
 
 /* pubsub */
 command_handler cmd_psubscribe, cmd_publish, cmd_pubsub_channels, cmd_pubsub_help, cmd_pubsub_numpat,
