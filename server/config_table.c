@@ -205,6 +205,7 @@ const struct config_option config_options[] = {
     SPECIAL("dir", OPTION_PROTECTED | OPTION_NOT_LOADING, NULL, config_special_dir),
     NUMBER("key-load-delay", OPTION_HIDDEN, AT(persist.key_load_delay_us), "0", INT32_MIN, INT32_MAX),
     NUMBER("rdb-key-save-delay", OPTION_HIDDEN, AT(persist.key_save_delay_us), "0", INT32_MIN, INT32_MAX),
+    BOOL("rdb-drop-unknown", OPTION_HIDDEN, AT(persist.drop_unknown), "no"), /* ours alone */
     BOOL("rdb-save-incremental-fsync", 0, AT(persist.incremental_sync), "yes"),
     BOOL("rdbchecksum", OPTION_IMMUTABLE, AT(persist.checksum), "yes"),
     BOOL("rdbcompression", 0, AT(persist.compression), "yes"),

@@ -29,6 +29,7 @@ enum {
     PROGRESS_INTERVAL_US = 100 * 1000,
     PROGRESS_WIDTH = 40,
     NUMBER_TEXT_BYTES = 32,
+    DROPPED_LINES_MAX = 100,
 };
 
 struct hash_set {
@@ -49,6 +50,11 @@ struct check_aux {
     char value[RDB_KEY_TEXT_BYTES];
 };
 
+struct check_options {
+    bool quiet;
+    bool drop_unknown;
+};
+
 struct check {
     const char *path;
     uint64_t total_bytes;
@@ -56,6 +62,8 @@ struct check {
     struct check_aux aux[AUX_MAX];
     size_t aux_count, aux_dropped;
     struct hash_set libraries;
+    uint64_t dropped;
+    const struct check_options *options;
     struct check_database *databases;
     size_t database_count;
     struct check_database *database; /* the one selected */
@@ -197,6 +205,21 @@ static int check_library(void *context, struct slice source, uint64_t offset, st
     return rdb_fault(error, offset, "function library \"%s\" is there twice", rdb_printable_text(name, text));
 }
 
+static int check_dropped(void *context, const struct rdb_dropped *dropped)
+{
+    struct check *check = context;
+    char text[RDB_KEY_TEXT_BYTES];
+    check->dropped++;
+    if (check->options->quiet || check->dropped > DROPPED_LINES_MAX)
+        return 0;
+    progress_clear(check);
+    printf("%s: left out at offset %llu: ", check->path, (unsigned long long)dropped->offset);
+    if (dropped->has_key)
+        printf("key \"%s\", ", rdb_printable_text(dropped->key, text));
+    printf("%s\n", dropped->what);
+    return 0;
+}
+
 /* ---- telling ---- */
 
 /* Writes a number with its thousands apart: 3,000,000. */
@@ -277,6 +300,8 @@ static void print_summary(const struct check *check, const struct rdb_summary *s
         print_aux(&check->aux[i]);
     if (check->aux_dropped)
         printf("  %-16s %zu more descriptions\n", "note", check->aux_dropped);
+    if (check->dropped > 0)
+        printf("  %-16s %s values\n", "left out", grouped(check->dropped, text));
     if (check->libraries.count > 0)
         printf("  %-16s %s\n", "libraries", grouped(check->libraries.count, text));
     print_databases(check);
@@ -285,8 +310,9 @@ static void print_summary(const struct check *check, const struct rdb_summary *s
 /* ---- files ---- */
 
 static enum exit_status check_report(const struct check *check, int result, const struct rdb_summary *summary,
-                                     const struct rdb_error *error, bool quiet)
+                                     const struct rdb_error *error)
 {
+    bool quiet = check->options->quiet;
     progress_clear(check);
     if (result == 0) {
         printf("%s: OK\n", check->path);
@@ -303,9 +329,11 @@ static enum exit_status check_report(const struct check *check, int result, cons
     return result == -EBADMSG ? STATUS_FAULT : STATUS_TROUBLE;
 }
 
-static enum exit_status check_source(const char *path, struct source *source, bool quiet)
+static enum exit_status check_source(const char *path, struct source *source,
+                                     const struct check_options *options)
 {
     struct check check = {.path = path,
+                          .options = options,
                           .total_bytes = source->total_bytes,
                           .now_ms = clock_wall_ms(),
                           .shows_progress =
@@ -319,13 +347,14 @@ static enum exit_status check_source(const char *path, struct source *source, bo
                                   .select = check_select,
                                   .records = check_records,
                                   .library = check_library,
+                                  .dropped = check_dropped,
                                   .progress = check_progress,
                                   .context = &check};
     struct rdb_summary summary;
     struct rdb_error error = {.text = ""};
-    int result =
-        rdb_read(source, &(struct rdb_read_options){.structure_only = false}, &visitor, &summary, &error);
-    enum exit_status status = check_report(&check, result, &summary, &error, quiet);
+    const struct rdb_read_options read_options = {.drop_unknown = options->drop_unknown};
+    int result = rdb_read(source, &read_options, &visitor, &summary, &error);
+    enum exit_status status = check_report(&check, result, &summary, &error);
     for (size_t i = 0; i < check.database_count; i++)
         free(check.databases[i].seen.slots);
     free(check.databases);
@@ -333,14 +362,14 @@ static enum exit_status check_source(const char *path, struct source *source, bo
     return status;
 }
 
-static enum exit_status check_file(const char *path, bool quiet)
+static enum exit_status check_file(const char *path, const struct check_options *options)
 {
     int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     struct source source;
     int result = file < 0 ? -errno : source_open_file(&source, &system_calls_libc, file);
     enum exit_status status = STATUS_TROUBLE;
     if (result == 0) {
-        status = check_source(path, &source, quiet);
+        status = check_source(path, &source, options);
         source_close(&source);
     } else {
         fprintf(stderr, "%s: %s\n", path, result == -ESPIPE ? "not a regular file" : strerror(-result));
@@ -351,21 +380,23 @@ static enum exit_status check_file(const char *path, bool quiet)
 }
 
 static const char usage[] =
-    "usage: spindle-check [-q] FILE...\n"
+    "usage: spindle-check [-q] [-d] FILE...\n"
     "\n"
     "Verifies dumps (RDB files) and says what is in them: version, description, keys by\n"
     "database and type. Reads everything, checksum included, and changes nothing.\n"
     "\n"
-    "  -q, --quiet    one line for each file\n"
-    "  -h, --help     this text\n"
-    "      --version  version of this program\n"
+    "  -q, --quiet         one line for each file\n"
+    "  -d, --drop-unknown  as a server with `rdb-drop-unknown yes`: data of modules and hashes\n"
+    "                      whose fields have deadlines are left out, not faults\n"
+    "  -h, --help          this text\n"
+    "      --version       version of this program\n"
     "\n"
     "Exit status: 0 all files are sound; 1 a fault was found, and its offset printed; 2 a file\n"
     "cannot be read, or a usage error.\n";
 
 int main(int argc, char **argv)
 {
-    bool quiet = false;
+    struct check_options options = {.quiet = false};
     int first = 1;
     for (; first < argc && argv[first][0] == '-' && argv[first][1]; first++) {
         const char *option = argv[first];
@@ -381,11 +412,14 @@ int main(int argc, char **argv)
             puts("spindle-check " SPINDLE_VERSION);
             return STATUS_OK;
         }
-        if (strcmp(option, "-q") != 0 && strcmp(option, "--quiet") != 0) {
+        if (strcmp(option, "-q") == 0 || strcmp(option, "--quiet") == 0) {
+            options.quiet = true;
+        } else if (strcmp(option, "-d") == 0 || strcmp(option, "--drop-unknown") == 0) {
+            options.drop_unknown = true;
+        } else {
             fprintf(stderr, "spindle-check: unknown option %s\n\n%s", option, usage);
             return STATUS_TROUBLE;
         }
-        quiet = true;
     }
     if (first == argc) {
         fputs(usage, stderr);
@@ -398,7 +432,7 @@ int main(int argc, char **argv)
     }
     enum exit_status status = STATUS_OK;
     for (int i = first; i < argc; i++) {
-        enum exit_status of_file = check_file(argv[i], quiet);
+        enum exit_status of_file = check_file(argv[i], &options);
         status = of_file > status ? of_file : status;
     }
     return (int)status;

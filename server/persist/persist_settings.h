@@ -24,6 +24,7 @@ struct persist_settings {
     bool compression;      /* rdbcompression */
     bool checksum;         /* rdbchecksum */
     bool incremental_sync; /* rdb-save-incremental-fsync */
+    bool drop_unknown;     /* rdb-drop-unknown: load what is known of a dump instead of refusing it */
     int key_save_delay_us; /* rdb-key-save-delay; negative: 1 us every so many keys */
     int key_load_delay_us; /* key-load-delay; as above */
 };

@@ -17,6 +17,7 @@ enum {
     RDB_VERSION_VALKEY = 80, /* with the magic word VALKEY */
     RDB_VERSION_CHECKSUM = 5,
     RDB_VERSION_SLOT_INFO = 12,
+    RDB_VERSION_FIELD_DEADLINES = 12,
 
     RDB_MAGIC_BYTES = 9, /* REDIS0010, VALKEY080 */
     RDB_CHECKSUM_BYTES = 8,
@@ -60,6 +61,11 @@ enum rdb_type {
     RDB_TYPE_STREAM_2 = 19,
     RDB_TYPE_SET_LISTPACK = 20,
     RDB_TYPE_STREAM_3 = 21,
+    /* Hashes whose fields have deadlines: 22 in Valkey's files; 22 to 25 in Redis's of version 12. */
+    RDB_TYPE_HASH_DEADLINES_OLD = 22,
+    RDB_TYPE_HASH_LISTPACK_DEADLINES_OLD = 23,
+    RDB_TYPE_HASH_DEADLINES = 24,
+    RDB_TYPE_HASH_LISTPACK_DEADLINES = 25,
     RDB_TYPE_COUNT = 32, /* no type byte that is read reaches this */
 };
 
@@ -76,6 +82,16 @@ enum {
     RDB_STRING_INT16 = 1,
     RDB_STRING_INT32 = 2,
     RDB_STRING_LZF = 3,
+};
+
+/* Parts of what a module wrote, each behind its number. */
+enum rdb_module_part {
+    RDB_MODULE_END = 0,
+    RDB_MODULE_SIGNED = 1,
+    RDB_MODULE_UNSIGNED = 2,
+    RDB_MODULE_FLOAT = 3,
+    RDB_MODULE_DOUBLE = 4,
+    RDB_MODULE_STRING = 5,
 };
 
 enum {

@@ -96,6 +96,15 @@ static int load_library(void *context, struct slice source, uint64_t offset, str
     return rdb_fault(error, offset, "function library \"%s\" is there twice", rdb_printable_text(name, text));
 }
 
+static int load_dropped(void *context, const struct rdb_dropped *dropped)
+{
+    struct rdb_loading *loading = context;
+    loading->result->dropped++;
+    if (loading->options->dropped)
+        loading->options->dropped(loading->options->context, loading->db->id, dropped);
+    return 0;
+}
+
 static int load_progress(void *context, uint64_t offset)
 {
     struct rdb_loading *loading = context;
@@ -160,12 +169,14 @@ int rdb_load(struct keyspace *keyspace, struct source *source, const struct rdb_
                                   .resize = load_resize,
                                   .records = load_records,
                                   .library = load_library,
+                                  .dropped = load_dropped,
                                   .progress = load_progress,
                                   .context = &loading};
     bool expiry_enabled = keyspace->expiry_enabled;
     keyspace->expiry_enabled = false;
-    int status = rdb_read(source, &(struct rdb_read_options){.settings = &keyspace->settings}, &visitor,
-                          &result->summary, error);
+    const struct rdb_read_options read_options = {.drop_unknown = options->drop_unknown,
+                                                  .settings = &keyspace->settings};
+    int status = rdb_read(source, &read_options, &visitor, &result->summary, error);
     keyspace->expiry_enabled = expiry_enabled;
     return status;
 }

@@ -73,6 +73,10 @@ const char *rdb_type_name(unsigned type)
         [RDB_TYPE_STREAM_2] = "stream (2)",
         [RDB_TYPE_SET_LISTPACK] = "set (listpack)",
         [RDB_TYPE_STREAM_3] = "stream (3)",
+        [RDB_TYPE_HASH_DEADLINES_OLD] = "hash (fields with deadlines)",
+        [RDB_TYPE_HASH_LISTPACK_DEADLINES_OLD] = "hash (fields with deadlines)",
+        [RDB_TYPE_HASH_DEADLINES] = "hash (fields with deadlines)",
+        [RDB_TYPE_HASH_LISTPACK_DEADLINES] = "hash (fields with deadlines)",
     };
     return type < RDB_TYPE_COUNT && names[type] ? names[type] : "unknown";
 }
@@ -189,9 +193,22 @@ static int reader_begin(struct rdb_reader *reader)
     return error;
 }
 
+/* Ends a record that is not handed over: an opcode's scratch pad, or one that was passed over. */
+static void reader_drop_record(struct rdb_reader *reader)
+{
+    struct rdb_record *record = rdb_reader_record(reader);
+    if (record->key_blob)
+        blob_release(record->key_blob);
+    record->key_blob = NULL;
+}
+
 static int reader_finish_record(struct rdb_reader *reader)
 {
     enum rdb_form form = rdb_reader_record(reader)->string.form;
+    if (form == RDB_FORM_DROPPED) {
+        reader_drop_record(reader);
+        return 0;
+    }
     reader->batch_count++;
     return form == RDB_FORM_BLOB || form == RDB_FORM_VALUE || reader->batch_count == RDB_BATCH_RECORDS
                ? rdb_reader_flush(reader)
@@ -268,21 +285,6 @@ static int read_library(struct rdb_reader *reader, uint64_t offset)
     return error;
 }
 
-/* Refuses what only a module can read, with the name that its 64-bit identifier encodes: nine characters of
- * six bits, then ten bits of version. */
-static int fault_module(struct rdb_reader *reader, uint64_t offset)
-{
-    static const char characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    uint64_t identifier;
-    int error = rdb_read_length(reader, &identifier);
-    if (error)
-        return error;
-    char name[10] = "";
-    for (int i = 0; i < 9; i++)
-        name[i] = characters[(identifier >> (58 - 6 * i)) & 63];
-    return rdb_fault(reader->error, offset, "data of the module type %s, which is not supported", name);
-}
-
 /* -1 stands for no deadline, as in Redis; the value that stands for it here is as long ago as its neighbour.
  */
 static int64_t expiry_from_file(int64_t expiry_ms)
@@ -342,15 +344,6 @@ static int read_record(struct rdb_reader *reader, uint8_t type)
     return error ? error : reader_finish_record(reader);
 }
 
-/* Ends the record that served as an opcode's scratch pad. */
-static void reader_drop_record(struct rdb_reader *reader)
-{
-    struct rdb_record *record = rdb_reader_record(reader);
-    if (record->key_blob)
-        blob_release(record->key_blob);
-    record->key_blob = NULL;
-}
-
 static int read_opcode(struct rdb_reader *reader, uint8_t opcode, int version)
 {
     uint64_t offset = source_offset(reader->source) - 1;
@@ -371,7 +364,7 @@ static int read_opcode(struct rdb_reader *reader, uint8_t opcode, int version)
         return rdb_fault(reader->error, offset,
                          "a function library of a release candidate, which is not supported");
     case RDB_OP_MODULE_AUX:
-        return fault_module(reader, offset);
+        return rdb_skip_module_aux(reader, offset);
     }
     return rdb_fault(reader->error, offset, "unknown opcode %d", opcode);
 }
@@ -406,6 +399,8 @@ static int read_header(struct rdb_reader *reader, struct rdb_summary *summary)
     if (!known)
         return rdb_fault(reader->error, word, "dump version %d is not supported", summary->version);
     source->at += RDB_MAGIC_BYTES;
+    reader->version = summary->version;
+    reader->valkey = summary->valkey;
     return 0;
 }
 
@@ -476,7 +471,8 @@ static struct rdb_reader reader_make(struct source *source, const struct rdb_rea
                                .visitor = visitor,
                                .error = error,
                                .settings = options->settings ? options->settings : &default_settings,
-                               .structure_only = options->structure_only};
+                               .structure_only = options->structure_only,
+                               .drop_unknown = options->drop_unknown};
 }
 
 int rdb_read(struct source *source, const struct rdb_read_options *options, const struct rdb_visitor *visitor,

@@ -28,6 +28,7 @@ enum rdb_form {
     RDB_FORM_SKIPPED, /* structure only: just the length of the string is known */
     RDB_FORM_VALUE,   /* a collection: see rdb_value */
     RDB_FORM_EMPTY,   /* a collection without members, which no server keeps */
+    RDB_FORM_DROPPED, /* passed over; visitors see no such record */
 };
 
 struct rdb_string {
@@ -68,6 +69,14 @@ struct rdb_record {
 
 enum { RDB_BATCH_RECORDS = 64 };
 
+/* Something that was left out. Lives until the visitor returns. */
+struct rdb_dropped {
+    bool has_key; /* false: it belongs to no key */
+    struct slice key;
+    const char *what; /* what it is, for a message */
+    uint64_t offset;
+};
+
 /* Functions return 0 or a negative errno, which ends the reading; with -EBADMSG they fill in the error. Those
  * that are NULL are not called. */
 struct rdb_visitor {
@@ -78,6 +87,8 @@ struct rdb_visitor {
     int (*records)(void *context, struct rdb_record *records, size_t count, struct rdb_error *error);
     /* The source of a function library, which has a name. */
     int (*library)(void *context, struct slice source, uint64_t offset, struct rdb_error *error);
+    /* Something was passed over, as drop_unknown says. May come before records that stand in front of it. */
+    int (*dropped)(void *context, const struct rdb_dropped *dropped);
     /* Called each time the window moved on. */
     int (*progress)(void *context, uint64_t offset);
     void *context;
@@ -85,6 +96,9 @@ struct rdb_visitor {
 
 struct rdb_read_options {
     bool structure_only; /* long strings are skipped, compressed ones not expanded, collections not made */
+    /* Hashes whose fields have deadlines, and what modules wrote, are passed over; otherwise they are faults.
+     */
+    bool drop_unknown;
     const struct store_settings *settings; /* decide what collections are made of; NULL: defaults */
 };
 

@@ -19,10 +19,8 @@ void rdb_element_done(struct rdb_reader *reader, struct rdb_element *element)
 int rdb_skip_strings(struct rdb_reader *reader, uint64_t count)
 {
     int error = 0;
-    for (uint64_t i = 0; i < count && error == 0; i++) {
-        struct rdb_string string;
-        error = rdb_read_string(reader, &string);
-    }
+    for (uint64_t i = 0; i < count && error == 0; i++)
+        error = rdb_skip_string(reader);
     return error;
 }
 

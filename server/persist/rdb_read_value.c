@@ -275,6 +275,12 @@ int rdb_read_string(struct rdb_reader *reader, struct rdb_string *string)
     return read_string(reader, !reader->structure_only, string);
 }
 
+int rdb_skip_string(struct rdb_reader *reader)
+{
+    struct rdb_string string;
+    return read_string(reader, false, &string);
+}
+
 int rdb_read_name(struct rdb_reader *reader, struct slice *bytes, struct blob **blob)
 {
     uint64_t offset = source_offset(reader->source);
@@ -336,11 +342,7 @@ int rdb_read_body(struct rdb_reader *reader)
     case RDB_TYPE_STREAM_2:
     case RDB_TYPE_STREAM_3:
         return rdb_read_stream(reader);
-    default: {
-        char text[RDB_KEY_TEXT_BYTES];
-        return rdb_fault(reader->error, record->offset,
-                         "key \"%s\" holds a value of type %d (%s), which is not supported",
-                         rdb_printable_text(record->key, text), record->type, rdb_type_name(record->type));
-    }
+    default:
+        return rdb_skip_value(reader);
     }
 }

@@ -32,6 +32,9 @@ struct rdb_reader {
     struct rdb_error *error;
     const struct store_settings *settings;
     bool structure_only;
+    bool drop_unknown;
+    int version; /* of the file, once its header was read; 0 for single values */
+    bool valkey;
     struct rdb_record batch[RDB_BATCH_RECORDS + 1]; /* the one behind the last is being read */
     size_t batch_count;
     char *scratch; /* NULL until it is needed */
@@ -71,6 +74,9 @@ int rdb_read_raw(struct rdb_reader *reader, void *to, size_t bytes);
 int rdb_read_length(struct rdb_reader *reader, uint64_t *length);
 
 int rdb_read_string(struct rdb_reader *reader, struct rdb_string *string);
+
+/* Passes over a string. May move the window. */
+int rdb_skip_string(struct rdb_reader *reader);
 
 /* Reads a string into bytes that live as long as the record being read; a long one into *blob, which the
  * caller releases (NULL otherwise). */
@@ -112,7 +118,17 @@ int rdb_read_list(struct rdb_reader *reader);
 int rdb_read_zset(struct rdb_reader *reader);
 int rdb_read_stream(struct rdb_reader *reader);
 
-/* Reads the body of the current record's value, whose type and key are known. */
+/* ---- what this server does not know (rdb_skip.c) ---- */
+
+/* Deals with a value of an unknown type, whose body follows: passes over it and tells the visitor, or refuses
+ * it with its key. */
+int rdb_skip_value(struct rdb_reader *reader);
+
+/* Likewise what a module wrote beside the keys; offset: of its opcode. */
+int rdb_skip_module_aux(struct rdb_reader *reader, uint64_t offset);
+
+/* Reads the body of the current record's value, whose type and key are known. A value that was passed over
+ * has RDB_FORM_DROPPED then. */
 int rdb_read_body(struct rdb_reader *reader);
 
 /* The file ended in the middle. */

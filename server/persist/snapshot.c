@@ -31,6 +31,7 @@ enum {
      */
     STALL_LIMIT_S = 300,
     LOAD_REPORT_BYTES = 2 * 1024 * 1024,
+    DROPPED_LINES_MAX = 100, /* values left out while loading that get a line of their own */
     SECOND_US = 1000000,
     MILLION_BYTES = 1000000,
 };
@@ -84,6 +85,18 @@ static bool is_refused(const struct snapshot *snapshot, int directory, const cha
            facts.st_dev == snapshot->refused_device && facts.st_ino == snapshot->refused_inode;
 }
 
+/* Says, before the first save over a dump that was loaded only in part, what goes with it. */
+static void warn_of_dropped(struct snapshot *snapshot, int directory, const char *file_name)
+{
+    struct stat facts;
+    if (snapshot->dropped == 0 || fstatat(directory, file_name, &facts, 0) < 0 ||
+        facts.st_dev != snapshot->dropped_device || facts.st_ino != snapshot->dropped_inode)
+        return;
+    log_warning("Saving over %s, which still holds the %llu values that were left out when it was loaded",
+                file_name, (unsigned long long)snapshot->dropped);
+    snapshot->dropped = 0;
+}
+
 /* Opens the directory of a save that may begin; returns it or -errno, logged. */
 static int snapshot_prepare(struct snapshot *snapshot, const struct persist_settings *settings)
 {
@@ -100,6 +113,7 @@ static int snapshot_prepare(struct snapshot *snapshot, const struct persist_sett
         snapshot->calls->close(directory);
         return -EPERM;
     }
+    warn_of_dropped(snapshot, directory, settings->file_name);
     struct dump_progress *progress = snapshot->progress;
     memset(progress, 0, sizeof(*progress));
     progress->keys_total = keyspace_total(snapshot->keyspace);
@@ -343,6 +357,7 @@ struct snapshot_loading {
     const struct snapshot_load_options *options;
     uint64_t reported_bytes;
     bool delayed;
+    uint64_t dropped;
 };
 
 static bool loading_progress(void *context, uint64_t offset)
@@ -353,6 +368,41 @@ static bool loading_progress(void *context, uint64_t offset)
         return true;
     loading->reported_bytes = offset;
     return loading->options->progress == NULL || loading->options->progress(loading->options->context);
+}
+
+static void loading_dropped(void *context, int database, const struct rdb_dropped *dropped)
+{
+    struct snapshot_loading *loading = context;
+    char text[RDB_KEY_TEXT_BYTES];
+    if (++loading->dropped > DROPPED_LINES_MAX)
+        return;
+    if (dropped->has_key)
+        log_warning("Left out key \"%s\" of database %d at offset %llu: %s",
+                    rdb_printable_text(dropped->key, text), database, (unsigned long long)dropped->offset,
+                    dropped->what);
+    else
+        log_warning("Left out what is at offset %llu: %s", (unsigned long long)dropped->offset,
+                    dropped->what);
+}
+
+/* Sums up what was left out of a dump, and remembers the file. */
+static void note_dropped(struct snapshot *snapshot, uint64_t dropped, const char *file_name)
+{
+    struct stat facts;
+    snapshot->dropped = 0;
+    if (dropped == 0)
+        return;
+    if (dropped > DROPPED_LINES_MAX)
+        log_warning("Left out %llu more", (unsigned long long)(dropped - DROPPED_LINES_MAX));
+    log_warning(
+        "%llu values of %s are of types that are not supported, and were left out as rdb-drop-unknown "
+        "says. A save will overwrite them.",
+        (unsigned long long)dropped, file_name);
+    if (stat(file_name, &facts) < 0)
+        return;
+    snapshot->dropped = dropped;
+    snapshot->dropped_device = facts.st_dev;
+    snapshot->dropped_inode = facts.st_ino;
 }
 
 /* Remembers a dump that must not be overwritten. */
@@ -374,6 +424,8 @@ static int load_source(struct snapshot *snapshot, struct source *source,
         .snapshot = snapshot, .options = options, .delayed = settings->key_load_delay_us != 0};
     struct rdb_load_options load_options = {.replace = options->replace,
                                             .key_delay_us = settings->key_load_delay_us,
+                                            .drop_unknown = settings->drop_unknown,
+                                            .dropped = loading_dropped,
                                             .progress = loading_progress,
                                             .context = &loading};
     struct rdb_load_result result;
@@ -394,6 +446,8 @@ static int load_source(struct snapshot *snapshot, struct source *source,
                    (unsigned long long)result.keys_loaded, settings->file_name,
                    (double)(clock_monotonic_us() - start_us) / SECOND_US,
                    (unsigned long long)result.keys_expired);
+    if (status == 0)
+        note_dropped(snapshot, result.dropped, settings->file_name);
     return status;
 }
 

@@ -54,6 +54,12 @@ struct snapshot {
     dev_t refused_device;
     ino_t refused_inode;
 
+    /* The dump of which something was left out when it was loaded: overwriting it is worth a line in the log.
+     */
+    uint64_t dropped; /* how much; 0: nothing, or it was overwritten */
+    dev_t dropped_device;
+    ino_t dropped_inode;
+
     bool loading;
     int64_t load_start_s;
     uint64_t load_total_bytes, load_done_bytes;

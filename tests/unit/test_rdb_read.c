@@ -290,7 +290,8 @@ Test(rdb_read, values_of_other_types_name_the_key)
         char type;
         const char *text;
     } cases[] = {
-        {7, "key \"k2\" holds a value of type 7 (module), which is not supported"},
+        {7, "key \"k2\" holds data of the module type AAAAAAAAA, which is not supported"},
+        {24, "key \"k2\" holds a value of type 24 (hash (fields with deadlines)), which is not supported"},
         {8, "key \"k2\" holds a value of type 8 (unknown), which is not supported"},
         {31, "key \"k2\" holds a value of type 31 (unknown), which is not supported"},
     };

@@ -165,6 +165,36 @@ Test(spindle_check, the_worst_file_decides_the_status)
     expect_output("a.rdb: OK\n");
 }
 
+Test(spindle_check, counts_libraries_and_finds_those_that_are_there_twice)
+{
+    dump_append(&dump, "REDIS0010\xf5\x0d#!lua name=a\n\xf5\x0d#!lua name=b\n");
+    dump_end(&dump);
+    write_dump("a.rdb");
+    cr_assert_eq(run("a.rdb"), 0);
+    expect_output(" libraries 2\n");
+    dump.length = 0;
+    dump_append(&dump, "REDIS0010\xf5\x0d#!lua name=a\n\xf5\x0d#!lua name=a\n");
+    dump_end(&dump);
+    write_dump("a.rdb");
+    cr_assert_eq(run("-q a.rdb"), 1);
+    cr_assert_str_eq(output, "a.rdb: FAULT at offset 24: function library \"a\" is there twice\n");
+}
+
+Test(spindle_check, leaves_out_on_demand_what_the_server_does_not_know)
+{
+    dump_append(&dump, "REDIS0012\xfe\x00\x19\x01k\x01\x68\xe5\xcf\x8b\x01\x00\x00\x03"
+                       "abc\x00\x01z\x01w");
+    dump_end(&dump);
+    write_dump("a.rdb");
+    cr_assert_eq(run("-q a.rdb"), 1);
+    expect_output(
+        "key \"k\" holds a value of type 25 (hash (fields with deadlines)), which is not supported\n");
+    cr_assert_eq(run("-d a.rdb"), 0);
+    expect_output("a.rdb: left out at offset 11: key \"k\", hash (fields with deadlines)\n");
+    expect_output(" left out 1 values\n");
+    expect_output(" string 1\n");
+}
+
 Test(spindle_check, refuses_what_is_no_file)
 {
     cr_assert_eq(run("."), 2);
@@ -177,7 +207,7 @@ Test(spindle_check, refuses_what_is_no_file)
 Test(spindle_check, explains_itself)
 {
     cr_assert_eq(run("--help"), 0);
-    expect_output("usage: spindle-check [-q] FILE...\n");
+    expect_output("usage: spindle-check [-q] [-d] FILE...\n");
     cr_assert_eq(run("--version"), 0);
     expect_output("spindle-check ");
     cr_assert_eq(run(""), 2);
