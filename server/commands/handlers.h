@@ -49,10 +49,10 @@ command_handler cmd_sadd, cmd_scard, cmd_sdiff, cmd_sdiffstore, cmd_sinter, cmd_
     cmd_sismember, cmd_smembers, cmd_smismember, cmd_smove, cmd_spop, cmd_srandmember, cmd_srem, cmd_sscan,
     cmd_sunion, cmd_sunionstore;
 
-/* Families still to come are weak: the registry leaves out what is not linked. */
-
 /* sort */
-extern command_handler __attribute__((weak)) cmd_sort, cmd_sort_ro;
+command_handler cmd_sort, cmd_sort_ro;
+
+/* Families still to come are weak: the registry leaves out what is not linked. */
 
 /* list */
 command_handler cmd_blmove, cmd_blmpop, cmd_blpop, cmd_brpop, cmd_brpoplpush, cmd_lindex, cmd_linsert,

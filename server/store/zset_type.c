@@ -336,7 +336,7 @@ struct zset_value *zset_value_from_listpack(const char *listpack)
     return zset;
 }
 
-static struct entry *zset_convert(struct database *db, const struct key *key, const struct entry *entry)
+struct entry *zset_convert(struct database *db, const struct key *key, const struct entry *entry)
 {
     return keyspace_set_object(db, key, VALUE_ZSET, ENCODING_SKIPLIST,
                                zset_value_from_listpack(zset_listpack(entry)), EXPIRY_KEEP, 0, NULL, 0);

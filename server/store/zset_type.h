@@ -128,6 +128,9 @@ struct entry *zset_remove_ranks(struct database *db, const struct key *key, stru
 struct entry *zset_store(struct database *db, const struct key *key, struct zset_value *zset,
                          int64_t expiry_ms);
 
+/* Turns a set in a listpack into a large one, whatever the limits. Reports nothing. */
+struct entry *zset_convert(struct database *db, const struct key *key, const struct entry *entry);
+
 /* Makes a table and a tree of a listpack. */
 struct zset_value *zset_value_from_listpack(const char *listpack);
 
