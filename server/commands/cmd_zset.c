@@ -288,7 +288,7 @@ static void random_counted(struct call *call)
 {
     int64_t count;
     bool with_scores = call->argc == 4;
-    if (!call_int64_range(call, 2, -INT64_MAX, INT64_MAX, &count, NULL))
+    if (!sample_read_count(call, 2, &count))
         return;
     if (call->argc > 4 || (with_scores && !call_argument_is(call, 3, "WITHSCORES"))) {
         call_reply_syntax_error(call);

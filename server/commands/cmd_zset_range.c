@@ -111,16 +111,22 @@ static struct zset_ranks ranks_by_rank(uint64_t count, int64_t start, int64_t en
     return (struct zset_ranks){(uint64_t)(backwards ? length - 1 - end : start), (uint64_t)(end - start + 1)};
 }
 
-/* Applies LIMIT. */
+/* Applies the count of LIMIT. */
 static struct zset_ranks ranks_limit(struct zset_ranks ranks, const struct range_request *request)
 {
-    if (request->offset < 0 || (uint64_t)request->offset >= ranks.count)
-        return (struct zset_ranks){0, 0};
-    uint64_t left = ranks.count - (uint64_t)request->offset;
-    uint64_t count = request->limit >= 0 && (uint64_t)request->limit < left ? (uint64_t)request->limit : left;
-    if (request->direction == DIRECTION_BACKWARD)
-        return (struct zset_ranks){ranks.start + left - count, count};
-    return (struct zset_ranks){ranks.start + (uint64_t)request->offset, count};
+    bool is_short = request->limit >= 0 && (uint64_t)request->limit < ranks.count;
+    uint64_t count = is_short ? (uint64_t)request->limit : ranks.count;
+    bool backwards = request->direction == DIRECTION_BACKWARD;
+    return (struct zset_ranks){backwards ? ranks.start + ranks.count - count : ranks.start, count};
+}
+
+/* Applies LIMIT to a range in which everything belongs together. */
+static struct zset_ranks ranks_skip_and_limit(struct zset_ranks ranks, const struct range_request *request)
+{
+    uint64_t skip = (uint64_t)request->offset < ranks.count ? (uint64_t)request->offset : ranks.count;
+    ranks.start += request->direction == DIRECTION_BACKWARD ? 0 : skip;
+    ranks.count -= skip;
+    return ranks_limit(ranks, request);
 }
 
 static struct zset_ranks range_ranks(const struct entry *entry, const struct range_request *request)
@@ -128,9 +134,12 @@ static struct zset_ranks range_ranks(const struct entry *entry, const struct ran
     bool backwards = request->direction == DIRECTION_BACKWARD;
     if (request->kind == RANGE_RANK)
         return ranks_by_rank(zset_count(entry), request->rank.start, request->rank.end, backwards);
+    if (request->offset < 0)
+        return (struct zset_ranks){0, 0};
     if (request->kind == RANGE_SCORE)
-        return ranks_limit(zset_ranks_by_score(entry, &request->score), request);
-    return ranks_limit(zset_ranks_by_lex(entry, &request->lex, backwards), request);
+        return ranks_skip_and_limit(zset_ranks_by_score(entry, &request->score), request);
+    return ranks_limit(zset_ranks_by_lex(entry, &request->lex, backwards, (uint64_t)request->offset),
+                       request);
 }
 
 /* ---- ZRANGE and its relatives ---- */
@@ -238,16 +247,29 @@ void cmd_zrevrangebylex(struct call *call)
     range_reply(call, (struct range_request){.kind = RANGE_LEX, .direction = DIRECTION_BACKWARD});
 }
 
-static struct zset_value *range_copy(const struct entry *entry, struct zset_ranks ranks)
+/* Copies elements in the order of the request. What Redis would have built as a listpack shows: there zeros
+ * lose their sign, also when the rest made it a skip list. */
+static struct zset_value *range_copy(struct call *call, const struct entry *entry, struct zset_ranks ranks,
+                                     const struct range_request *request)
 {
+    const struct store_settings *settings = &call->keyspace->settings;
+    bool backwards = request->direction == DIRECTION_BACKWARD;
+    uint64_t packed_max = (uint64_t)settings->zset_max_listpack_entries;
+    bool is_packed = request->kind != RANGE_RANK || ranks.count <= packed_max;
     struct zset_value *copy = zset_value_create();
-    struct zset_cursor cursor = zset_cursor_at(entry, ranks.start);
+    struct zset_cursor cursor =
+        zset_cursor_at(entry, backwards ? ranks.start + ranks.count - 1 : ranks.start);
     for (uint64_t i = 0; i < ranks.count; i++) {
         struct zset_item item;
-        if (i > 0)
+        if (i > 0 && backwards)
+            zset_cursor_previous(&cursor);
+        else if (i > 0)
             zset_cursor_next(&cursor);
         zset_cursor_get(&cursor, &item);
-        zset_value_insert(copy, item.member, zset_value_hash(item.member), item.score);
+        is_packed =
+            is_packed && i < packed_max && item.member.length <= (uint64_t)settings->zset_max_listpack_value;
+        zset_value_insert(copy, item.member, zset_value_hash(item.member),
+                          is_packed ? item.score + 0.0 : item.score);
     }
     return copy;
 }
@@ -262,7 +284,7 @@ void cmd_zrangestore(struct call *call)
     struct zset_ranks ranks = {0, 0};
     if (entry)
         ranks = range_ranks(entry, &request);
-    struct zset_value *result = ranks.count > 0 ? range_copy(entry, ranks) : NULL;
+    struct zset_value *result = ranks.count > 0 ? range_copy(call, entry, ranks, &request) : NULL;
     zset_store_result(call, &destination, result, "zrangestore");
 }
 
@@ -283,7 +305,7 @@ void cmd_zlexcount(struct call *call)
     struct key key = call_key(call, 1);
     struct entry *entry;
     if (read_lex_range(call, 2, 3, &range) && call_read(call, &key, VALUE_ZSET, &entry))
-        reply_integer(call->reply, entry ? (int64_t)zset_ranks_by_lex(entry, &range, false).count : 0);
+        reply_integer(call->reply, entry ? (int64_t)zset_ranks_by_lex(entry, &range, false, 0).count : 0);
 }
 
 static void range_remove(struct call *call, enum range_kind kind, const char *event)

@@ -267,8 +267,10 @@ static struct slice member_at(const char *at, struct zset_item *item)
     return listpack_text(listpack_get(at), item->scratch);
 }
 
-/* The first run of members from an end of a listpack that begins inside the range. */
-static struct zset_ranks listpack_ranks_forward(const char *listpack, const struct zset_lex_range *range)
+/* The first run of members from an end of a listpack that begins inside the range, or what is left of the
+ * range behind the elements to skip. */
+static struct zset_ranks listpack_ranks_forward(const char *listpack, const struct zset_lex_range *range,
+                                                uint64_t skip)
 {
     struct zset_item item;
     struct zset_ranks ranks = {0, 0};
@@ -276,13 +278,16 @@ static struct zset_ranks listpack_ranks_forward(const char *listpack, const stru
     for (; !listpack_is_end(at) && is_below_minimum(member_at(at, &item), &range->minimum);
          at = pair_next(at))
         ranks.start++;
+    for (; !listpack_is_end(at) && skip > 0; at = pair_next(at), skip--)
+        ranks.start++;
     for (; !listpack_is_end(at) && is_within_maximum(member_at(at, &item), &range->maximum);
          at = pair_next(at))
         ranks.count++;
     return ranks;
 }
 
-static struct zset_ranks listpack_ranks_backward(const char *listpack, const struct zset_lex_range *range)
+static struct zset_ranks listpack_ranks_backward(const char *listpack, const struct zset_lex_range *range,
+                                                 uint64_t skip)
 {
     struct zset_item item;
     struct zset_ranks ranks = {listpack_count(listpack) / 2, 0};
@@ -292,34 +297,45 @@ static struct zset_ranks listpack_ranks_backward(const char *listpack, const str
         at = listpack_previous(listpack_previous(at));
         struct slice member = member_at(at, &item);
         inside = inside || is_within_maximum(member, &range->maximum);
-        if (inside && is_below_minimum(member, &range->minimum))
+        bool skipped = inside && skip > 0;
+        if (inside && !skipped && is_below_minimum(member, &range->minimum))
             break;
+        skip -= skipped;
         ranks.start--;
-        ranks.count += inside;
+        ranks.count += inside && !skipped;
     }
     return ranks;
 }
 
-/* Nothing is looked for when the last member is too low or the first too high. */
+/* Nothing is looked for when the last member is too low or the first too high, nor when what the search meets
+ * first is already beyond the range. */
 static struct zset_ranks listpack_ranks_by_lex(const char *listpack, const struct zset_lex_range *range,
-                                               bool backwards)
+                                               bool backwards, uint64_t skip)
 {
     struct zset_item item;
     const char *last = listpack_previous(listpack_previous(listpack_end(listpack)));
     if (is_below_minimum(member_at(last, &item), &range->minimum) ||
         !is_within_maximum(member_at(listpack_begin(listpack), &item), &range->maximum))
         return (struct zset_ranks){0, 0};
-    return backwards ? listpack_ranks_backward(listpack, range) : listpack_ranks_forward(listpack, range);
+    struct zset_ranks first =
+        backwards ? listpack_ranks_backward(listpack, range, 0) : listpack_ranks_forward(listpack, range, 0);
+    if (skip == 0 || first.count == 0)
+        return first;
+    return backwards ? listpack_ranks_backward(listpack, range, skip)
+                     : listpack_ranks_forward(listpack, range, skip);
 }
 
 struct zset_ranks zset_ranks_by_lex(const struct entry *entry, const struct zset_lex_range *range,
-                                    bool backwards)
+                                    bool backwards, uint64_t skip)
 {
     if (packed_is(entry))
-        return listpack_ranks_by_lex(zset_listpack(entry), range, backwards);
+        return listpack_ranks_by_lex(zset_listpack(entry), range, backwards, skip);
     const struct zset_tree *tree = &((const struct zset_value *)entry_pointer(entry))->tree;
-    return ranks_between(zset_tree_count_before(tree, element_is_below_minimum, &range->minimum),
-                         zset_tree_count_before(tree, element_is_within_maximum, &range->maximum));
+    struct zset_ranks ranks =
+        ranks_between(zset_tree_count_before(tree, element_is_below_minimum, &range->minimum),
+                      zset_tree_count_before(tree, element_is_within_maximum, &range->maximum));
+    skip = skip < ranks.count ? skip : ranks.count;
+    return (struct zset_ranks){backwards ? ranks.start : ranks.start + skip, ranks.count - skip};
 }
 
 /* ---- from one encoding to the other ---- */

@@ -81,9 +81,10 @@ struct zset_ranks {
 
 struct zset_ranks zset_ranks_by_score(const struct entry *entry, const struct zset_score_range *range);
 
-/* Where scores differ the answer depends on the end that the search begins at, as in Redis. */
+/* Without the first skip elements, seen from the end that the search begins at. Where scores differ the
+ * answer depends on that end, and skipping may lead out of the range and into it again, as in Redis. */
 struct zset_ranks zset_ranks_by_lex(const struct entry *entry, const struct zset_lex_range *range,
-                                    bool backwards);
+                                    bool backwards, uint64_t skip);
 
 /* ---- changing ---- */
 
