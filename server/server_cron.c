@@ -36,14 +36,17 @@ static bool server_sweep_slice(struct server *server)
     return more;
 }
 
+/* Frees what is queued, and gives the memory back as it goes. */
 static bool server_reclaim_slice(struct server *server)
 {
     int64_t start_us = clock_monotonic_us();
-    while (reclaim_step(&server->keyspace.reclaim)) {
-        if (clock_monotonic_us() - start_us >= SLICE_US)
-            return true;
-    }
-    return false;
+    bool more;
+    do {
+        more = reclaim_step(&server->keyspace.reclaim);
+        more |= mem_release_slabs();
+        mem_release_large();
+    } while (more && clock_monotonic_us() - start_us < SLICE_US);
+    return more;
 }
 
 static void on_background(uv_idle_t *idle)
@@ -155,7 +158,9 @@ static void on_cron(uv_timer_t *timer)
     keyspace_set_time(&server->keyspace, now_ms);
     blocking_expire(&server->commands, now_ms);
     server_sample_rates(server);
-    if (!server->snapshot.loading && server_sweep_slice(server))
+    bool more = !server->snapshot.loading && server_sweep_slice(server);
+    more |= mem_release_slabs();
+    if (more)
         server_wake_background(server);
     if (snapshot_is_running(&server->snapshot))
         server_poll_snapshot(server);

@@ -41,6 +41,17 @@ static inline void links_remove(struct links *node)
     links_init(node);
 }
 
+/* Moves the nodes from first to last, which follow each other in one list, to the end of another. */
+static inline void links_move_run(struct links *head, struct links *first, struct links *last)
+{
+    first->previous->next = last->next;
+    last->next->previous = first->previous;
+    first->previous = head->previous;
+    last->next = head;
+    head->previous->next = first;
+    head->previous = last;
+}
+
 #define links_container(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 #endif

@@ -4,7 +4,7 @@
  * A slab is SLAB_BYTES long and aligned to its length, so a block finds its slab by masking its address. Its
  * header holds a free list threaded through the freed blocks and a mark above which nothing was handed out
  * yet, so that pages of a fresh slab stay untouched until needed. Slabs with room of one class are in that
- * class's list; a slab that empties goes to a cache that all classes share.
+ * class's list; a slab that empties serves all classes again.
  *
  * Invariants: a slab is listed if and only if it has room; used counts blocks handed out;
  * mem_state.used_bytes is the sum of mem_round over live blocks. Main thread only.
@@ -93,6 +93,15 @@ void mem_decay(void)
 {
 }
 
+bool mem_release_slabs(void)
+{
+    return false;
+}
+
+void mem_release_large(void)
+{
+}
+
 void mem_forget_slabs(void)
 {
 }
@@ -110,7 +119,8 @@ enum {
     SLAB_REGION_BYTES = 4 * 1024 * 1024,
     SLAB_HEADER_BYTES = 64, /* keeps 64-byte blocks on cache lines */
     SLAB_CLASSES = MEM_SMALL_MAX_BYTES / 8 + 1,
-    SLAB_CACHE_KEPT = 16, /* empty slabs that keep their pages */
+    SLAB_WARM_KEPT = 16, /* empty slabs that keep their pages for long */
+    RELEASE_BYTES = 1024 * 1024,
 };
 
 struct slab {
@@ -124,14 +134,20 @@ struct slab {
 
 _Static_assert(sizeof(struct slab) <= SLAB_HEADER_BYTES, "slab header outgrew its room");
 
+struct slab_stack {
+    struct slab **slabs;
+    size_t count;
+    size_t capacity;
+};
+
 static struct {
     struct links classes[SLAB_CLASSES]; /* slabs with room */
-    struct slab **cache;                /* empty slabs; those past SLAB_CACHE_KEPT hold no pages */
-    size_t cache_count;
-    size_t cache_capacity;
-    size_t slab_count; /* cached or open */
+    struct slab_stack warm;             /* empty slabs that hold pages */
+    struct slab_stack cold;             /* and those that hold none */
+    size_t slab_count;                  /* empty or open */
     size_t used_bytes;
     size_t large_bytes; /* of used_bytes: from malloc */
+    size_t freed_bytes; /* large ones freed since mem_release_large gave them back */
     bool ready;
 } mem_state;
 
@@ -142,14 +158,21 @@ static void slab_start(void)
     mem_state.ready = true;
 }
 
-static void slab_cache_push(struct slab *slab)
+static void slab_push(struct slab_stack *stack, struct slab *slab)
 {
-    if (mem_state.cache_count == mem_state.cache_capacity) {
-        mem_state.cache_capacity = mem_state.cache_capacity ? mem_state.cache_capacity * 2 : 128;
-        mem_state.cache =
-            mem_check_allocated(realloc(mem_state.cache, mem_state.cache_capacity * sizeof(struct slab *)));
+    if (stack->count == stack->capacity) {
+        stack->capacity = stack->capacity ? stack->capacity * 2 : 128;
+        stack->slabs = mem_check_allocated(realloc(stack->slabs, stack->capacity * sizeof(struct slab *)));
     }
-    mem_state.cache[mem_state.cache_count++] = slab;
+    stack->slabs[stack->count++] = slab;
+}
+
+/* Gives the pages of one empty slab back. */
+static void slab_cool(void)
+{
+    struct slab *slab = mem_state.warm.slabs[--mem_state.warm.count];
+    madvise(slab, SLAB_BYTES, MADV_DONTNEED);
+    slab_push(&mem_state.cold, slab);
 }
 
 static void slab_map_region(void)
@@ -164,16 +187,17 @@ static void slab_map_region(void)
         munmap(region + lead + SLAB_REGION_BYTES, SLAB_BYTES - lead);
     mem_state.slab_count += SLAB_REGION_BYTES / SLAB_BYTES;
     for (size_t at = SLAB_REGION_BYTES; at > 0; at -= SLAB_BYTES)
-        slab_cache_push((struct slab *)(void *)(region + lead + at - SLAB_BYTES));
+        slab_push(&mem_state.cold, (struct slab *)(void *)(region + lead + at - SLAB_BYTES));
 }
 
 static struct slab *slab_open(size_t class_index)
 {
     if (!mem_state.ready)
         slab_start();
-    if (mem_state.cache_count == 0)
+    if (mem_state.warm.count == 0 && mem_state.cold.count == 0)
         slab_map_region();
-    struct slab *slab = mem_state.cache[--mem_state.cache_count];
+    struct slab_stack *stack = mem_state.warm.count > 0 ? &mem_state.warm : &mem_state.cold;
+    struct slab *slab = stack->slabs[--stack->count];
     slab->free_list = NULL;
     slab->mark_bytes = SLAB_HEADER_BYTES;
     slab->used = 0;
@@ -207,12 +231,11 @@ static void *slab_alloc(size_t class_index)
     return block;
 }
 
+/* The pages stay for now: when many blocks are freed the last of them empty a thousand slabs at once. */
 static void slab_retire(struct slab *slab)
 {
     links_remove(&slab->links);
-    if (mem_state.cache_count >= SLAB_CACHE_KEPT)
-        madvise(slab, SLAB_BYTES, MADV_DONTNEED);
-    slab_cache_push(slab);
+    slab_push(&mem_state.warm, slab);
 }
 
 static void slab_free(void *block)
@@ -272,6 +295,7 @@ void mem_free(void *block, size_t size)
         return;
     }
     mem_state.large_bytes -= mem_round(size);
+    mem_state.freed_bytes += mem_round(size);
     free(block);
 }
 
@@ -287,19 +311,37 @@ size_t mem_slab_used_bytes(void)
 
 void mem_slab_measure(struct mem_slab_totals *totals)
 {
-    size_t kept = mem_state.cache_count < SLAB_CACHE_KEPT ? mem_state.cache_count : SLAB_CACHE_KEPT;
-    size_t open = mem_state.slab_count - mem_state.cache_count;
     totals->used_bytes = mem_slab_used_bytes();
-    totals->held_bytes = (open + kept) * SLAB_BYTES;
+    totals->held_bytes = (mem_state.slab_count - mem_state.cold.count) * SLAB_BYTES;
+}
+
+static void jemalloc_purge(void)
+{
+#ifdef SPINDLE_JEMALLOC
+    mallctl("arena.4096.purge", NULL, NULL, NULL, 0); /* 4096: MALLCTL_ARENAS_ALL */
+#endif
+}
+
+bool mem_release_slabs(void)
+{
+    for (size_t at = 0; at < RELEASE_BYTES && mem_state.warm.count > SLAB_WARM_KEPT; at += SLAB_BYTES)
+        slab_cool();
+    return mem_state.warm.count > SLAB_WARM_KEPT;
+}
+
+void mem_release_large(void)
+{
+    if (mem_state.freed_bytes < RELEASE_BYTES)
+        return;
+    mem_state.freed_bytes = 0;
+    jemalloc_purge();
 }
 
 void mem_trim(void)
 {
-    for (size_t i = 0; i < mem_state.cache_count; i++)
-        madvise(mem_state.cache[i], SLAB_BYTES, MADV_DONTNEED);
-#ifdef SPINDLE_JEMALLOC
-    mallctl("arena.4096.purge", NULL, NULL, NULL, 0); /* 4096: MALLCTL_ARENAS_ALL */
-#endif
+    while (mem_state.warm.count > 0)
+        slab_cool();
+    jemalloc_purge();
 }
 
 void mem_decay(void)
@@ -312,7 +354,8 @@ void mem_decay(void)
 void mem_forget_slabs(void)
 {
     slab_start();
-    mem_state.cache_count = 0;
+    mem_state.warm.count = 0;
+    mem_state.cold.count = 0;
 }
 
 void mem_drop_slabs(void *first, size_t count)

@@ -48,11 +48,19 @@ struct mem_slab_totals {
 void mem_slab_measure(struct mem_slab_totals *totals);
 size_t mem_slab_used_bytes(void);
 
-/* Returns cached empty slabs, and all else that is free, to the system. */
+/* Returns empty slabs, and all else that is free, to the system. */
 void mem_trim(void);
 
 /* Lets free memory age: call about once a second. */
 void mem_decay(void);
+
+/* Gives the pages of some empty slabs back to the system, and returns whether there are more. Call now and
+ * then, and often while much is freed. */
+bool mem_release_slabs(void);
+
+/* The same for large blocks, when a megabyte of them was freed: for work that frees much. Left to age they
+ * would go in one system call, which takes 10 ms for every 100 MB. */
+void mem_release_large(void);
 
 /*
  * For a forked child that gives its copy of the data up piece by piece, so that what the parent changes from

@@ -197,21 +197,6 @@ static struct entry *set_pop_one(struct call *call, const struct key *key, struc
     return set_remove(call->db, key, entry, member, &removed);
 }
 
-static bool draft_member(void *context, struct slice member)
-{
-    set_draft_add(context, member);
-    return true;
-}
-
-/* Builds a large set anew that lost most of its members: it may be integers only now. */
-static struct entry *set_rebuild(struct call *call, const struct key *key, const struct entry *entry)
-{
-    struct set_draft draft;
-    set_draft_init(&draft, &call->keyspace->settings);
-    set_visit(set_view_of(entry), draft_member, &draft);
-    return set_draft_store(&draft, call->db, key, EXPIRY_KEEP);
-}
-
 static void set_pop_all(struct call *call, const struct key *key, const struct entry *entry)
 {
     struct set_view view = set_view_of(entry);
@@ -221,15 +206,42 @@ static void set_pop_all(struct call *call, const struct key *key, const struct e
     keyspace_delete_emptied(call->db, key);
 }
 
+struct set_pop {
+    struct call *call;
+    struct sample_pass kept;
+    struct set_draft draft; /* of those that are kept */
+};
+
+static bool pop_in_pass(void *context, struct slice member)
+{
+    struct set_pop *pop = context;
+    if (sample_take(&pop->kept, &pop->call->keyspace->random))
+        set_draft_add(&pop->draft, member);
+    else
+        reply_slice(pop->call->reply, member);
+    return true;
+}
+
+/* Chooses the few that stay instead of the many that go. They may be integers only now. */
+static void set_pop_most(struct call *call, const struct key *key, const struct entry *entry, uint64_t left)
+{
+    struct set_view view = set_view_of(entry);
+    struct set_pop pop = {.call = call, .kept = {.left = set_count(view), .wanted = left}};
+    set_draft_init(&pop.draft, &call->keyspace->settings);
+    set_visit(view, pop_in_pass, &pop);
+    set_draft_store(&pop.draft, call->db, key, EXPIRY_KEEP);
+}
+
 static void set_pop_some(struct call *call, const struct key *key, struct entry *entry, uint64_t wanted)
 {
     enum { REBUILD_RATIO = 5 };
     uint64_t left = set_count(set_view_of(entry)) - wanted;
     reply_set(call->reply, wanted);
-    for (uint64_t i = 0; i < wanted; i++)
-        entry = set_pop_one(call, key, entry);
     if (entry->encoding == ENCODING_HASHTABLE && left <= wanted / REBUILD_RATIO)
-        set_rebuild(call, key, entry);
+        set_pop_most(call, key, entry, left);
+    else
+        for (uint64_t i = 0; i < wanted; i++)
+            entry = set_pop_one(call, key, entry);
     keyspace_changed(call->db, key->name, EVENT_SET, "spop", wanted);
 }
 

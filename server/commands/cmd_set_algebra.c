@@ -225,7 +225,7 @@ static void reply_combined(struct call *call, void (*combine)(struct set_draft *
     combine(&draft, &operands);
     reply_set(call->reply, set_count(set_draft_view(&draft)));
     set_visit(set_draft_view(&draft), reply_member, call->reply);
-    set_draft_free(&draft);
+    set_draft_free(&draft, &call->keyspace->reclaim);
     operands_free(&operands);
 }
 
@@ -263,7 +263,7 @@ static void store_combined(struct call *call, void (*combine)(struct set_draft *
         keyspace_changed(call->db, key.name, EVENT_SET, event, 1);
     } else {
         keyspace_delete(call->db, &key, "del");
-        set_draft_free(&draft);
+        set_draft_free(&draft, &call->keyspace->reclaim);
     }
     reply_integer(call->reply, (int64_t)count);
     operands_free(&operands);

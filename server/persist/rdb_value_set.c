@@ -38,7 +38,7 @@ void rdb_write_set(struct rdb_writer *writer, const struct entry *entry)
 static void finish_draft(struct rdb_reader *reader, struct set_draft *draft)
 {
     if (set_count(set_draft_view(draft)) == 0) {
-        set_draft_free(draft);
+        set_draft_free(draft, NULL);
         rdb_set_empty(reader);
     } else if (draft->large) {
         rdb_set_object(reader, VALUE_SET, ENCODING_HASHTABLE, draft->large);
@@ -49,7 +49,7 @@ static void finish_draft(struct rdb_reader *reader, struct set_draft *draft)
         memcpy(blob->data, draft->intset, blob->length_bytes);
         struct slice bytes = {blob->data, blob->length_bytes};
         rdb_set_packed(reader, VALUE_SET, ENCODING_INTSET, bytes, blob);
-        set_draft_free(draft);
+        set_draft_free(draft, NULL);
     }
 }
 
@@ -80,7 +80,7 @@ static int read_plain(struct rdb_reader *reader)
     set_draft_init(&draft, reader->settings);
     error = read_members(reader, &draft, count);
     if (error)
-        set_draft_free(&draft);
+        set_draft_free(&draft, NULL);
     else
         finish_draft(reader, &draft);
     return error;
@@ -109,7 +109,7 @@ static int take_listpack(struct rdb_reader *reader, struct slice bytes)
     char scratch[LISTPACK_INTEGER_TEXT_BYTES];
     for (const char *at = listpack_begin(bytes.data); !listpack_is_end(at); at = listpack_next(at)) {
         if (!set_draft_add(&draft, listpack_text(listpack_get(at), scratch))) {
-            set_draft_free(&draft);
+            set_draft_free(&draft, NULL);
             return rdb_fault_value(reader, "a member occurs twice");
         }
     }

@@ -217,7 +217,7 @@ struct entry *list_pop(struct database *db, const struct key *key, struct entry 
     if (entry_is_inline(entry))
         return list_pop_inline(db, key, entry, end, count);
     struct list_limits limits = limits_of(db);
-    list_value_pop(entry_pointer(entry), end, count, &limits);
+    list_value_pop(entry_pointer(entry), end, count, &limits, &db->keyspace->reclaim);
     return list_pack(db, key, entry, LIST_INLINE_AGAIN_BYTES);
 }
 

@@ -431,22 +431,65 @@ static void node_pop(struct list_node *node, enum list_end end, uint64_t count)
     node_shrink(node);
 }
 
-void list_value_pop(struct list_value *list, enum list_end end, uint64_t count,
-                    const struct list_limits *limits)
+/* Nodes at an end that go as they are. */
+struct list_cut {
+    struct list_node *rest; /* the next one, which stays; NULL: none does */
+    uint64_t nodes;
+    uint64_t elements;
+};
+
+/* Finds the nodes that hold nothing but the first count elements from an end. Walks from the nearer end. */
+static struct list_cut list_find_cut(const struct list_value *list, enum list_end end, uint64_t count)
 {
-    bool dropped = false;
-    while (count > 0) {
-        struct list_node *node = list_end_node(list, end);
-        if (count < node->count) {
-            list->length -= count;
-            node_pop(node_thaw(node), end, count);
-            break;
+    struct list_cut cut = {0};
+    if (count <= list->length / 2) {
+        cut.rest = list_end_node(list, end);
+        for (; cut.elements + cut.rest->count <= count; cut.rest = list_node_step(list, cut.rest, end)) {
+            cut.elements += cut.rest->count;
+            cut.nodes++;
         }
-        count -= node->count;
-        node_drop(list, node);
-        dropped = true;
+        return cut;
     }
-    if (dropped)
+    enum list_end back = end == LIST_HEAD ? LIST_TAIL : LIST_HEAD;
+    struct list_node *node = list_end_node(list, back);
+    cut.elements = list->length;
+    cut.nodes = list->node_count;
+    for (; cut.elements > count; node = list_node_step(list, node, back)) {
+        cut.elements -= node->count;
+        cut.nodes--;
+        cut.rest = node;
+    }
+    return cut;
+}
+
+static void list_drop_cut(struct list_value *list, enum list_end end, const struct list_cut *cut,
+                          struct reclaim *reclaim)
+{
+    struct links *first = list->nodes.next, *last = list->nodes.previous;
+    if (cut->rest && end == LIST_HEAD)
+        last = cut->rest->links.previous;
+    else if (cut->rest)
+        first = cut->rest->links.next;
+    struct list_value *gone = list_value_create();
+    links_move_run(&gone->nodes, first, last);
+    gone->node_count = cut->nodes;
+    gone->length = cut->elements;
+    list->node_count -= cut->nodes;
+    list->length -= cut->elements;
+    list_value_free(gone, reclaim);
+}
+
+void list_value_pop(struct list_value *list, enum list_end end, uint64_t count,
+                    const struct list_limits *limits, struct reclaim *reclaim)
+{
+    struct list_cut cut = list_find_cut(list, end, count);
+    if (cut.nodes > 0)
+        list_drop_cut(list, end, &cut, reclaim);
+    if (count > cut.elements) {
+        list->length -= count - cut.elements;
+        node_pop(node_thaw(cut.rest), end, count - cut.elements);
+    }
+    if (cut.nodes > 0)
         list_settle(list, limits);
 }
 

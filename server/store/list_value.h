@@ -114,9 +114,9 @@ void list_value_push(struct list_value *list, enum list_end end, struct listpack
 void list_value_append_listpack(struct list_value *list, struct slice listpack, size_t count,
                                 const struct list_limits *limits);
 
-/* Removes count (at most length) elements from an end. */
+/* Removes count (at most length) elements from an end. Many are freed in slices. */
 void list_value_pop(struct list_value *list, enum list_end end, uint64_t count,
-                    const struct list_limits *limits);
+                    const struct list_limits *limits, struct reclaim *reclaim);
 
 /* A place in the list: an element of a node that is not compressed. Any change but the one that took it makes
  * it invalid. */

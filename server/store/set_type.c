@@ -204,11 +204,11 @@ static void draft_drop_intset(struct set_draft *draft)
     draft->intset_bytes = 0;
 }
 
-void set_draft_free(struct set_draft *draft)
+void set_draft_free(struct set_draft *draft, struct reclaim *reclaim)
 {
     draft_drop_intset(draft);
     if (draft->large)
-        set_value_free(draft->large, NULL);
+        set_value_free(draft->large, reclaim);
     draft->large = NULL;
 }
 
@@ -276,6 +276,6 @@ struct entry *set_draft_store(struct set_draft *draft, struct database *db, cons
         struct slice bytes = {draft->intset, intset_total_bytes(draft->intset)};
         entry = keyspace_set_packed(db, key, VALUE_SET, ENCODING_INTSET, bytes, expiry_ms, 0, NULL, 0);
     }
-    set_draft_free(draft);
+    set_draft_free(draft, NULL);
     return entry;
 }

@@ -52,7 +52,8 @@ struct set_draft {
 };
 
 void set_draft_init(struct set_draft *draft, const struct store_settings *settings);
-void set_draft_free(struct set_draft *draft);
+/* Many members are freed in slices through reclaim; NULL frees at once. */
+void set_draft_free(struct set_draft *draft, struct reclaim *reclaim);
 
 static inline struct set_view set_draft_view(const struct set_draft *draft)
 {

@@ -680,25 +680,32 @@ uint64_t zset_tree_count_before(const struct zset_tree *tree,
 
 /* ---- freeing ---- */
 
-static void free_branches_below(struct zset_tree *tree, struct zset_branch *branch, unsigned height)
+/* Frees the last branch without children, or whose children are leaves. */
+static void tree_free_branch(struct zset_tree *tree)
 {
-    for (unsigned i = 0; height > 1 && i < branch->count; i++)
-        free_branches_below(tree, branch->children[i], height - 1);
+    struct zset_branch *parent = NULL, *branch = tree->root;
+    for (unsigned level = tree->height; level > 1 && branch->count > 0; level--) {
+        parent = branch;
+        branch = branch->children[branch->count - 1];
+    }
+    if (parent) {
+        parent->count--;
+    } else {
+        tree->height = 0;
+        tree->root = NULL;
+    }
     node_free(tree, branch, sizeof(*branch));
 }
 
-void zset_tree_free_branches(struct zset_tree *tree)
-{
-    if (tree->height > 0)
-        free_branches_below(tree, tree->root, tree->height);
-    tree->height = 0;
-    tree->root = NULL;
-}
-
-bool zset_tree_free_leaf(struct zset_tree *tree)
+bool zset_tree_free_node(struct zset_tree *tree)
 {
     if (tree->first == NULL)
         return false;
+    if (tree->height > 0) {
+        tree_free_branch(tree);
+        return true;
+    }
+    tree->root = NULL;
     leaf_free(tree, tree->first);
     return true;
 }

@@ -115,11 +115,9 @@ uint64_t zset_tree_count_before(const struct zset_tree *tree,
                                 bool (*is_before)(const void *bound, const struct zset_element *element),
                                 const void *bound);
 
-/* Frees the branches at once, so that the leaves can be freed one by one with zset_tree_free_leaf. */
-void zset_tree_free_branches(struct zset_tree *tree);
-
-/* Frees the first leaf, not its elements. Returns false when there was none. */
-bool zset_tree_free_leaf(struct zset_tree *tree);
+/* Frees one node, not its elements: branches first, then leaves. Returns false when there was none. In
+ * between the tree is good for nothing else. */
+bool zset_tree_free_node(struct zset_tree *tree);
 
 /* Verifies every invariant: for tests. */
 void zset_tree_check(const struct zset_tree *tree);

@@ -8,6 +8,11 @@
 
 #include <math.h>
 
+enum {
+    /* Who removes so many elements, and most of them, builds a set of the others. */
+    REBUILD_MIN = 256,
+};
+
 static const char *zset_listpack(const struct entry *entry)
 {
     return packed_view(entry).data;
@@ -560,12 +565,37 @@ struct entry *zset_remove(struct database *db, const struct key *key, struct ent
     return at ? packed_remove(db, key, entry, (size_t)(at - zset_listpack(entry)), 2) : entry;
 }
 
+static void copy_run(struct zset_value *to, const struct zset_value *from, struct zset_ranks ranks)
+{
+    struct zset_place at = zset_tree_at(&from->tree, ranks.start);
+    for (; ranks.count > 0; ranks.count--, at = zset_place_next(at)) {
+        const struct zset_element *element = zset_place_element(at);
+        struct slice member = zset_element_member(element);
+        zset_value_insert(to, member, zset_value_hash(member), element->score);
+    }
+}
+
+/* Builds a large set anew without these elements; the old one is freed in slices. */
+static struct entry *rebuild_without(struct database *db, const struct key *key, const struct entry *entry,
+                                     struct zset_ranks ranks)
+{
+    const struct zset_value *old = entry_pointer(entry);
+    uint64_t behind = ranks.start + ranks.count;
+    struct zset_value *rest = zset_value_create();
+    copy_run(rest, old, (struct zset_ranks){0, ranks.start});
+    copy_run(rest, old, (struct zset_ranks){behind, zset_value_count(old) - behind});
+    return keyspace_set_object(db, key, VALUE_ZSET, ENCODING_SKIPLIST, rest, EXPIRY_KEEP, 0, NULL, 0);
+}
+
 struct entry *zset_remove_ranks(struct database *db, const struct key *key, struct entry *entry,
                                 struct zset_ranks ranks)
 {
     if (ranks.count == 0)
         return entry;
     if (!packed_is(entry)) {
+        uint64_t left = zset_count(entry) - ranks.count;
+        if (ranks.count >= REBUILD_MIN && left < ranks.count / 2)
+            return rebuild_without(db, key, entry, ranks);
         for (; ranks.count > 0; ranks.count--)
             zset_value_remove_at(entry_pointer(entry), ranks.start);
         return entry;

@@ -6,9 +6,9 @@
 #include "base/mem.h"
 
 enum {
-    /* Sets of more members are freed in slices, so many leaves at a time. */
+    /* Sets of more members are freed in slices, so many nodes at a time. */
     FREE_AT_ONCE_MAX = 512,
-    FREE_LEAVES = 64,
+    FREE_NODES = 64,
 };
 
 /* ---- elements ---- */
@@ -70,7 +70,7 @@ static void drain_element(void *context, void *item)
     drain->freed++;
 }
 
-/* First the elements, by the table, which fetches them ahead; then the leaves. */
+/* First the elements, by the table, which fetches them ahead; then the tree. */
 static bool drain_step(void *state, uint64_t *freed)
 {
     struct zset_drain *drain = state;
@@ -81,8 +81,8 @@ static bool drain_step(void *state, uint64_t *freed)
     *freed = drain->freed;
     if (drain->freed > 0 || !drain->elements_gone)
         return true;
-    for (int i = 0; i < FREE_LEAVES; i++) {
-        if (!zset_tree_free_leaf(&zset->tree)) {
+    for (int i = 0; i < FREE_NODES; i++) {
+        if (!zset_tree_free_node(&zset->tree)) {
             mem_free(zset, sizeof(*zset));
             mem_free(drain, sizeof(*drain));
             return false;
@@ -95,7 +95,6 @@ void zset_value_free(struct zset_value *zset, struct reclaim *reclaim)
 {
     struct zset_drain *drain = mem_alloc(sizeof(*drain));
     *drain = (struct zset_drain){.zset = zset};
-    zset_tree_free_branches(&zset->tree);
     if (reclaim && zset->members.count > FREE_AT_ONCE_MAX) {
         reclaim_add(reclaim, drain_step, drain, zset->members.count);
         return;
