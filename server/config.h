@@ -95,7 +95,7 @@ struct config {
     struct process_settings process;
     struct command_settings commands;
     struct store_settings store;
-    int notify_classes;          /* notify-keyspace-events: enum keyspace_event_class, and K, E, d */
+    int notify_classes;          /* enum keyspace_event_class and enum notify_class */
     union config_value *passive; /* by row of the table; see config_table.h */
     struct config_rename *renames;
     size_t rename_count;

@@ -366,9 +366,6 @@ const struct config_special config_special_percentiles = {percentiles_set, perce
 /* ---- notify-keyspace-events ---- */
 
 enum {
-    NOTIFY_MODULE = 1 << 11,   /* d */
-    NOTIFY_KEYSPACE = 1 << 12, /* K */
-    NOTIFY_KEYEVENT = 1 << 13, /* E */
     NOTIFY_ALL = EVENT_GENERIC | EVENT_STRING | EVENT_LIST | EVENT_SET | EVENT_HASH | EVENT_ZSET |
                  EVENT_EXPIRED | EVENT_EVICTED | EVENT_STREAM | NOTIFY_MODULE, /* A */
 };

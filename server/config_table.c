@@ -225,7 +225,7 @@ const struct config_option config_options[] = {
     NUMBER("maxmemory-clients", OPTION_MEMORY | OPTION_PERCENT, AT(commands.maxmemory_clients), "0",
            INT64_MIN, INT64_MAX),
     NUMBER("maxmemory-eviction-tenacity", 0, AT(commands.maxmemory_eviction_tenacity), "10", 0, 100),
-    SPECIAL("notify-keyspace-events", OPTION_IDLE, "", config_special_notify),
+    SPECIAL("notify-keyspace-events", 0, "", config_special_notify),
     NUMBER("proto-max-bulk-len", OPTION_MEMORY, AT(commands.proto_max_bulk_len), "536870912", 1024 * 1024,
            INT64_MAX),
     TEXT("requirepass", 0, AT(commands.requirepass), ""),

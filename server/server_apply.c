@@ -51,6 +51,7 @@ void server_apply_settings(struct server *server)
     server->commands.settings = config->commands;
     server->commands.settings.save_points_set = config->persist.save_point_count > 0;
     commands_update_settings(&server->commands);
+    notify_set_classes(&server->commands.notify, (unsigned)config->notify_classes);
     authenticate_refresh(&server->commands.sessions, &server->commands.settings);
     keyspace_set_settings(&server->keyspace, &config->store);
     slowlog_trim(&server->commands.slowlog, config->commands.slowlog_max_len);

@@ -6,7 +6,7 @@
 static const struct entry *object_find(struct call *call)
 {
     struct key key = call_key(call, 2);
-    const struct entry *entry = keyspace_find(call->db, &key, LOOKUP_COUNT);
+    const struct entry *entry = keyspace_find(call->db, &key, LOOKUP_COUNT | LOOKUP_SILENT);
     if (entry == NULL)
         reply_null(call->reply);
     return entry;

@@ -251,11 +251,10 @@ static bool read_options(struct call *call, int at, struct combination *combinat
 /* Looks the keys up, from argument first on. */
 static bool read_sources(struct call *call, int first, struct combination *combination)
 {
-    unsigned flags = combination->is_store ? LOOKUP_WRITE : LOOKUP_READ;
     /* First all of them are looked at: that may expire keys, which moves entries. */
     for (size_t i = 0; i < combination->source_count; i++) {
         struct key key = call_key(call, first + (int)i);
-        const struct entry *entry = call_find(call, &key, flags);
+        const struct entry *entry = call_find(call, &key, LOOKUP_READ);
         if (entry && entry->type != VALUE_ZSET && entry->type != VALUE_SET) {
             call_reply_wrong_type(call);
             return false;

@@ -22,6 +22,7 @@ void commands_init(struct commands *commands, struct keyspace *keyspace, const s
     slowlog_init(&commands->slowlog);
     blocking_init(&commands->blocking);
     pubsub_init(&commands->pubsub);
+    notify_init(&commands->notify, keyspace, &commands->pubsub);
     commands->cycle_scale = clock_measure_scale();
 }
 
@@ -29,6 +30,7 @@ void commands_free(struct commands *commands)
 {
     registry_free(&commands->registry);
     blocking_free(&commands->blocking);
+    notify_free(&commands->notify);
     pubsub_free(&commands->pubsub);
     slowlog_trim(&commands->slowlog, 0);
     mem_free(commands->latency.events, LATENCY_EVENTS_MAX * sizeof(struct latency_event));

@@ -5,6 +5,7 @@
 #include "commands/call.h"
 #include "commands/latency.h"
 #include "commands/memory_limit.h"
+#include "commands/notify.h"
 #include "commands/pubsub.h"
 #include "commands/registry.h"
 #include "commands/slowlog.h"
@@ -66,6 +67,7 @@ struct commands {
     struct blocking blocking;
     struct pubsub pubsub;
     struct memory_limit memory;
+    struct notify notify;
     const struct services *services;
     uint64_t cycle_scale;  /* see clock_cycles_to_ns */
     uint64_t cycles;       /* when the previous command ended; commands_begin_batch starts it */

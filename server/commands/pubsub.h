@@ -82,6 +82,12 @@ void pubsub_visit(const struct pubsub *pubsub, enum pubsub_kind kind,
 
 /* ---- messages ---- */
 
+/* Whether anybody listens to any channel. */
+static inline bool pubsub_has_listeners(const struct pubsub *pubsub)
+{
+    return pubsub->topics[PUBSUB_CHANNEL].count || pubsub->topics[PUBSUB_PATTERN].count;
+}
+
 /* Publish to the subscribers of a channel and of patterns that match it, or of a shard channel. Return how
  * many messages that made. The running session gets its own ones at the present end of its reply. */
 uint64_t pubsub_publish(struct pubsub *pubsub, struct slice channel, struct slice message);

@@ -42,11 +42,15 @@ static int restore_record(void *context, struct rdb_record *records, size_t coun
         keyspace_delete(restoring->db, restoring->key, "del");
         return 0;
     }
+    /* A key that replaces another is a new one all the same. */
+    bool replaces = keyspace_find(restoring->db, restoring->key, LOOKUP_QUIET) != NULL;
     struct entry *entry = rdb_store_value(restoring->db, restoring->key, &records[0], restoring->expiry_ms);
     if (restoring->idle_s >= 0)
         keyspace_set_idle_s(restoring->db->keyspace, entry, restoring->idle_s);
     int frequency = restoring->frequency >= 0 ? (int)restoring->frequency : ACCESS_COUNTER_START;
     keyspace_set_frequency(restoring->db->keyspace, entry, frequency); /* not what it replaced had */
+    if (replaces)
+        keyspace_changed(restoring->db, restoring->key->name, EVENT_NEW, "new", 0);
     keyspace_changed(restoring->db, restoring->key->name, EVENT_GENERIC, "restore", 0);
     return 0;
 }

@@ -222,7 +222,8 @@ struct entry *keyspace_find(struct database *db, const struct key *key, unsigned
     if (slot == NULL) {
         if (lookup_flags & LOOKUP_COUNT) {
             keyspace->stats.misses++;
-            keyspace_changed(db, key->name, EVENT_MISSED, "keymiss", 0);
+            if (!(lookup_flags & LOOKUP_SILENT))
+                keyspace_changed(db, key->name, EVENT_MISSED, "keymiss", 0);
         }
         return NULL;
     }
@@ -684,7 +685,7 @@ void keyspace_set_expiry(struct database *db, const struct key *key, int64_t exp
     keyspace_changed(db, key->name, EVENT_GENERIC, event, 1);
 }
 
-/* Puts a value area that the caller owns under a name, replacing what is there. */
+/* Puts a value area that the caller owns under a name, replacing what is there: a new key in any case. */
 static void keyspace_place_area(struct database *db, const struct key *key, const struct entry *source,
                                 const char *area, uint32_t clock)
 {
@@ -693,9 +694,12 @@ static void keyspace_place_area(struct database *db, const struct key *key, cons
                                   .is_pointer = !entry_is_inline(source),
                                   .area_bytes = entry_value_area_bytes(source),
                                   .expiry_ms = entry_expiry_ms(source)};
+    bool replaces = keyspace_live_slot(db, key) != NULL;
     struct entry *entry = keyspace_place(db, key, &placement);
     memcpy(entry_value_area(entry), area, placement.area_bytes);
     entry_set_clock(entry, clock);
+    if (replaces)
+        keyspace_changed(db, key->name, EVENT_NEW, "new", 0);
 }
 
 void keyspace_rename(struct database *from_db, const struct key *from, struct database *to_db,

@@ -143,8 +143,9 @@ void keyspace_unobserve(struct keyspace *keyspace, struct keyspace_observer *obs
 /* ---- looking ---- */
 
 enum lookup_flags {
-    LOOKUP_COUNT = 1, /* counts a hit or a miss */
-    LOOKUP_TOUCH = 2, /* updates the access clock */
+    LOOKUP_COUNT = 1,  /* counts a hit or a miss */
+    LOOKUP_TOUCH = 2,  /* updates the access clock */
+    LOOKUP_SILENT = 4, /* a miss is no event */
     LOOKUP_READ = LOOKUP_COUNT | LOOKUP_TOUCH,
     LOOKUP_WRITE = LOOKUP_TOUCH, /* as Redis: writers count neither hits nor misses */
     LOOKUP_QUIET = 0,

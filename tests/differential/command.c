@@ -53,6 +53,11 @@ void command_near(struct command *command, int64_t tolerance)
     command->tolerance = tolerance;
 }
 
+void command_stream(struct command *command)
+{
+    command->stream = true;
+}
+
 void command_normalize(struct command *command, void (*normalize)(struct bytes *frame))
 {
     command->normalize = normalize;

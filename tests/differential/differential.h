@@ -14,8 +14,9 @@
  * The harness asks a generator for one random command after another, sends the same bytes to Debian's
  * redis-server and to the server under test, and compares the replies byte for byte; every few hundred
  * commands it also compares the whole data set (per database and key: TYPE, OBJECT ENCODING, deadline,
- * DEBUG DIGEST-VALUE). On a difference it shrinks the stream to the commands that are needed for it and
- * prints them with both replies and the options that bring it back.
+ * DEBUG DIGEST-VALUE). In the runs with RESP3 it also compares which keyspace notifications the commands
+ * cause. On a difference it shrinks the stream to the commands that are needed for it and prints them with
+ * both replies and the options that bring it back.
  *
  * To add one: write gen_NAME.c with a `const struct generator generator_NAME` and add NAME to the list in
  * tests/differential/meson.build. Mix valid, edge and invalid arguments. The harness adds wrong numbers of
@@ -52,6 +53,7 @@ struct command {
     int pause_ms;    /* how long the harness waits after it */
     bool verbatim;   /* the harness must not change it */
     bool raw;        /* text is sent as it stands, on a connection of its own */
+    bool stream;     /* what its client receives is compared as a stream */
 };
 
 enum {
@@ -79,6 +81,11 @@ void command_normalize(struct command *command, void (*normalize)(struct bytes *
 /* Commands with other than one reply: 0 after CLIENT REPLY OFF or for one that blocks, several for SUBSCRIBE.
  * A command without arguments sends nothing and only receives this many: what a blocked client is owed. */
 void command_frames(struct command *command, size_t frames);
+
+/* For clients that receive what they did not ask for: all that comes up to the end of the pipeline is
+ * compared as one stream, however many frames it is. A client's commands have this all or not at all. Its
+ * replies must not be off for good. */
+void command_stream(struct command *command);
 
 /* Sends from connection client instead of 0. The harness awaits what the others are owed first. */
 void command_client(struct command *command, unsigned client);

@@ -133,6 +133,7 @@ static void generate_client_own(struct command *command, struct prng *prng)
         if (prng_one_in(prng, 2)) {
             arg_word(command, prng, "TYPE");
             arg_word(command, prng, "replica", "slave", "master", "pubsub", "PUBSUB", "nobody");
+            command_normalize(command, normalize_client);
         } else if (prng_one_in(prng, 2)) {
             command_add(command, "ID");
             command_add(command, pick_word(prng, "0", "-1", "x", "1000000", "1.5", ""));

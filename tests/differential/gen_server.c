@@ -67,7 +67,7 @@ static void add_list(struct command *command, struct prng *prng)
 {
     command_add(command,
                 pick_word(prng, "", "50", "50 99 99.9", "0 100", "101", "-1", "nan", "5 x", "50  60",
-                          "0.001 99.99999", "KEA", "Kg$lshzxet", "KEmn", "AKE", "q", "g$lshzxetdKEmn", "m",
+                          "0.001 99.99999", "KEA", "Kg$lshzxet", "KEmn", "AKE", "q", "g$lshzxetdKEm", "m",
                           "pubsub 1mb 2kb 10", "replica 0 0 0", "slave 1 2 3 pubsub 4 5 6", "pubsub 1 2",
                           "master 0 0 0", "pubsub x 0 0", "pubsub 0 0 -1", "pubsub  0 0 0", "0 200 800",
                           "1 2 3", "1 2", "1 2 2001", "-1 0 1", "1 2 3 4"));

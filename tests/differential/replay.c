@@ -5,6 +5,7 @@
 
 #include "differential/replay.h"
 #include "differential/compare.h"
+#include "differential/stream.h"
 #include "support/fail.h"
 #include "support/frame.h"
 
@@ -24,6 +25,7 @@ void pair_start(struct pair *pair)
     server_start(&pair->tested.server, SERVER_TESTED, NULL);
     for (size_t i = 0; i < COMMAND_CLIENTS; i++)
         pair->oracle.clients[i].fd = pair->tested.clients[i].fd = -1;
+    pair->oracle.listener.fd = pair->tested.listener.fd = -1;
     pair->oracle.inspector.fd = pair->tested.inspector.fd = -1;
 }
 
@@ -31,6 +33,7 @@ static void side_disconnect(struct side *side)
 {
     for (size_t i = 0; i < COMMAND_CLIENTS; i++)
         wire_close(&side->clients[i]);
+    wire_close(&side->listener);
     wire_close(&side->inspector);
 }
 
@@ -81,6 +84,18 @@ static bool side_empty(struct side *side)
     return answered;
 }
 
+/* Expired keys are left out: servers notice them at moments of their own. */
+static void listener_connect(struct side *side)
+{
+    struct bytes reply = {0};
+    wire_call(&side->inspector, &reply, "CONFIG SET notify-keyspace-events KEg$lshzetdmn");
+    wire_close(&side->listener);
+    server_connect(&side->server, &side->listener);
+    side->listener.patience_ms = REPLY_PATIENCE_MS;
+    wire_call(&side->listener, &reply, "PSUBSCRIBE __key*__:*");
+    bytes_release(&reply);
+}
+
 static void side_reset(struct side *side, const char *const *config, int resp)
 {
     struct bytes reply = {0};
@@ -103,6 +118,10 @@ void pair_reset(struct pair *pair)
 {
     side_reset(&pair->oracle, pair->config, pair->resp);
     side_reset(&pair->tested, pair->config, pair->resp);
+    if (pair->events) {
+        listener_connect(&pair->oracle);
+        listener_connect(&pair->tested);
+    }
 }
 
 bool pair_knows(struct pair *pair, const char *words)
@@ -226,6 +245,58 @@ static enum outcome take_replies(struct pair *pair, const struct command *comman
     return outcome;
 }
 
+/* Compares what keyspace notifications told of the commands played so far. */
+static bool compare_events(struct pair *pair, size_t index, struct difference *difference)
+{
+    struct bytes events[2] = {{0}, {0}};
+    bool open[2] = {stream_take(&pair->oracle.listener, &events[0]),
+                    stream_take(&pair->tested.listener, &events[1])};
+    stream_normalize(&events[0]);
+    stream_normalize(&events[1]);
+    bool equal = open[0] == open[1] && replies_match(&events[0], &events[1], REPLY_EXACT, 0);
+    if (!equal)
+        report(difference, index, "the events differ", &events[0], &events[1]);
+    if (!open[0])
+        listener_connect(&pair->oracle);
+    if (!open[1])
+        listener_connect(&pair->tested);
+    bytes_release(&events[0]);
+    bytes_release(&events[1]);
+    return equal;
+}
+
+/* Takes all that one client has received from both servers, up to the end of a pipeline. */
+static enum outcome take_stream(struct pair *pair, const struct command *last, size_t index,
+                                struct difference *difference)
+{
+    struct wire *wires[2] = {&pair->oracle.clients[last->client], &pair->tested.clients[last->client]};
+    struct bytes streams[2] = {{0}, {0}};
+    bool open[2];
+    for (int i = 0; i < 2; i++) {
+        open[i] = stream_take(wires[i], &streams[i]);
+        stream_normalize(&streams[i]);
+    }
+    trace(pair, last, &streams[0], &streams[1]);
+    bool equal = open[0] == open[1] && replies_match(&streams[0], &streams[1], REPLY_EXACT, 0);
+    if (!equal)
+        report(difference, index, "what the client received differs", &streams[0], &streams[1]);
+    bytes_release(&streams[0]);
+    bytes_release(&streams[1]);
+    return !equal ? OUTCOME_DIFFERENT : open[0] ? OUTCOME_SAME : OUTCOME_CLOSED;
+}
+
+static enum outcome take_pipeline(struct pair *pair, struct command *const *commands, size_t first,
+                                  size_t count, struct difference *difference)
+{
+    size_t last = first + count - 1;
+    if (commands[first]->stream)
+        return take_stream(pair, commands[last], last, difference);
+    enum outcome outcome = OUTCOME_SAME;
+    for (size_t i = first; i < first + count && outcome == OUTCOME_SAME; i++)
+        outcome = take_replies(pair, commands[i], i, difference);
+    return outcome;
+}
+
 /* Plays one pipeline: commands of one client, none of them raw. */
 static bool play_pipeline(struct pair *pair, struct command *const *commands, size_t first, size_t count,
                           struct difference *difference)
@@ -238,14 +309,17 @@ static bool play_pipeline(struct pair *pair, struct command *const *commands, si
     wire_send(&pair->tested.clients[client], request.data, request.size);
     bytes_release(&request);
 
-    enum outcome outcome = OUTCOME_SAME;
-    for (size_t i = first; i < first + count && outcome == OUTCOME_SAME; i++)
-        outcome = take_replies(pair, commands[i], i, difference);
+    enum outcome outcome = take_pipeline(pair, commands, first, count, difference);
     if (outcome == OUTCOME_CLOSED && commands[first]->count) {
         client_connect(&pair->oracle, client, pair->resp);
         client_connect(&pair->tested, client, pair->resp);
     }
-    return outcome != OUTCOME_DIFFERENT;
+    if (outcome == OUTCOME_DIFFERENT)
+        return false;
+    /* Without a reply there is no knowing whether the last command has run. */
+    if (!pair->events || commands[first + count - 1]->frames == 0)
+        return true;
+    return compare_events(pair, first + count - 1, difference);
 }
 
 static void probe(struct side *side, const struct command *command, struct bytes *all)

@@ -12,6 +12,7 @@
 struct side {
     struct server_process server;
     struct wire clients[COMMAND_CLIENTS];
+    struct wire listener;  /* RESP2; subscribed to the events of all keys */
     struct wire inspector; /* RESP2; for FLUSHALL, CONFIG SET and for looking at the data set */
 };
 
@@ -19,6 +20,7 @@ struct pair {
     struct side oracle;
     struct side tested;
     int resp;                  /* 2 or 3, what the clients speak */
+    bool events;               /* compare keyspace notifications after each pipeline */
     const char *const *config; /* see struct generator */
     bool hasty;                /* give up on silence soon: while a stream is shrunk */
     bool trace;                /* print every command and both replies */

@@ -1,141 +1,36 @@
 /*
  * Publish/subscribe without a network: who gets which message in which dialect and place, what the commands
  * reply, and that nothing is left when subscribers go. Messages lie in blocks that must not change before
- * they are sent, so the clients here keep references and read them late, as net does.
+ * they are sent, so the clients here keep references and read them late.
  */
 #include "base/blob.h"
-#include "unit/command_fixture.h"
+#include "unit/client_fixture.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-enum { CLIENTS = 4, PIECES_MAX = 4096 };
-
-/* What a connection was sent, not yet looked at. */
-struct client {
-    struct session *session;
-    struct piece {
-        struct blob *blob;
-        size_t offset, length;
-    } pieces[PIECES_MAX];
-    size_t count;
-    bool subscriber; /* as the transport was told */
-};
+enum { CLIENTS = 4 };
 
 static struct command_fixture fixture;
 static struct client clients[CLIENTS];
 
-static void client_send_shared(void *connection, struct blob *blob, size_t offset, size_t length)
-{
-    struct client *client = connection;
-    cr_assert_lt(client->count, PIECES_MAX);
-    client->pieces[client->count++] = (struct piece){blob_retain(blob), offset, length};
-}
-
-static void client_send(void *connection, const char *data, size_t length)
-{
-    struct blob *blob = blob_create(length);
-    memcpy(blob->data, data, length);
-    client_send_shared(connection, blob, 0, length);
-    blob_release(blob);
-}
-
-static void client_set_subscriber(void *connection, bool subscriber)
-{
-    ((struct client *)connection)->subscriber = subscriber;
-}
-
-static void client_set_trusted(void *connection, bool trusted)
-{
-    (void)connection;
-    (void)trusted;
-}
-
-static void client_close(void *connection, bool flush)
-{
-    (void)connection;
-    (void)flush;
-}
-
-static const struct session_transport transport = {
-    .send = client_send,
-    .send_shared = client_send_shared,
-    .set_subscriber = client_set_subscriber,
-    .set_trusted = client_set_trusted,
-    .close = client_close,
-};
-
-static void open_client(int number)
-{
-    clients[number].session = session_create(&fixture.commands.sessions, &fixture.keyspace.databases[0],
-                                             &clients[number], &transport, FIXTURE_NOW_MS);
-}
-
-static void close_client(int number)
-{
-    session_free(&fixture.commands.sessions, clients[number].session);
-    clients[number].session = NULL;
-}
-
 static void setup(void)
 {
     fixture_init(&fixture);
-    memset(clients, 0, sizeof(clients));
     for (int i = 0; i < CLIENTS; i++)
-        open_client(i);
+        client_open(&clients[i], &fixture);
 }
-
-/* Returns what a client was sent since the last look, line ends as '|'. */
-static const char *received(int number)
-{
-    static char text[65536];
-    struct client *client = &clients[number];
-    size_t length = 0;
-    for (size_t i = 0; i < client->count; i++) {
-        const struct piece *piece = &client->pieces[i];
-        for (size_t j = 0; j < piece->length; j++) {
-            char c = piece->blob->data[piece->offset + j];
-            cr_assert_lt(length + 1, sizeof(text));
-            if (c != '\n')
-                text[length++] = c == '\r' ? '|' : c;
-        }
-        blob_release(piece->blob);
-    }
-    client->count = 0;
-    text[length] = '\0';
-    return text;
-}
-
-static const char *run(int number, const char *line)
-{
-    struct session *own = fixture.session;
-    fixture.session = clients[number].session;
-    const char *reply = fixture_run(&fixture, line);
-    fixture.session = own;
-    return reply;
-}
-
-#define expect_reply(number, line, expected)                                                                 \
-    do {                                                                                                     \
-        const char *reply_text = run(number, line);                                                          \
-        cr_assert_str_eq(reply_text, expected, "%s: got %s", line, reply_text);                              \
-    } while (0)
-
-#define expect_received(number, expected)                                                                    \
-    do {                                                                                                     \
-        const char *received_text = received(number);                                                        \
-        cr_assert_str_eq(received_text, expected, "client %d: got %s", number, received_text);               \
-    } while (0)
 
 static void teardown(void)
 {
-    for (int i = 0; i < CLIENTS; i++) {
-        received(i);
-        if (clients[i].session)
-            close_client(i);
-    }
+    for (int i = 0; i < CLIENTS; i++)
+        client_leave(&clients[i]);
     fixture_free(&fixture);
 }
+
+#define run(number, line)                    client_run(&clients[number], line)
+#define expect_reply(number, line, expected) client_expect(&clients[number], line, expected)
+#define expect_received(number, expected)    client_expect_received(&clients[number], expected)
 
 TestSuite(pubsub, .init = setup, .fini = teardown);
 
@@ -240,7 +135,7 @@ Test(pubsub, messages_of_one_turn_are_one_run_of_bytes)
     run(0, "SUBSCRIBE a b");
     run(3, "PUBLISH a 1");
     run(3, "PUBLISH b 2");
-    const struct piece *pieces = clients[0].pieces;
+    const struct client_piece *pieces = clients[0].pieces;
     cr_assert_eq(clients[0].count, 2);
     cr_expect_eq(pieces[0].blob, pieces[1].blob);
     cr_expect_eq(pieces[0].offset + pieces[0].length, pieces[1].offset);
@@ -259,7 +154,7 @@ Test(pubsub, unsent_messages_keep_their_bytes)
         snprintf(line, sizeof(line), "PUBLISH a %04d", i);
         run(3, line);
     }
-    const char *text = received(0);
+    const char *text = client_received(&clients[0]);
     for (int i = 0; i < 2000; i++) {
         snprintf(line, sizeof(line), "*3|$7|message|$1|a|$4|%04d|", i);
         cr_assert_eq(strncmp(text, line, strlen(line)), 0, "message %d: %.40s", i, text);
@@ -278,7 +173,7 @@ Test(pubsub, long_messages_have_blocks_of_their_own)
     cr_expect_str_eq(fixture_run_slices(&fixture, argv, 3, NULL), ":2|");
     cr_assert_eq(clients[0].count, 1);
     cr_assert_eq(clients[1].count, 1);
-    const struct piece *piece = &clients[0].pieces[0];
+    const struct client_piece *piece = &clients[0].pieces[0];
     cr_expect_eq(piece->blob, clients[1].pieces[0].blob);
     cr_expect_eq(piece->blob->references, 2, "only the clients hold it");
     static const char head[] = "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$20000\r\n";
@@ -298,7 +193,7 @@ Test(pubsub, empty_and_binary_names)
     cr_expect_str_eq(fixture_run_slices(&fixture, publish, 3, NULL), ":1|");
     cr_assert_eq(clients[0].count, 1);
     static const char expected[] = "*3\r\n$7\r\nmessage\r\n$4\r\n\0\r\n\xff\r\n$0\r\n\r\n";
-    const struct piece *piece = &clients[0].pieces[0];
+    const struct client_piece *piece = &clients[0].pieces[0];
     cr_assert_eq(piece->length, sizeof(expected) - 1);
     cr_expect_eq(memcmp(piece->blob->data + piece->offset, expected, piece->length), 0);
     cr_expect_eq(pubsub_count(clients[0].session, PUBSUB_CHANNEL), 2);
@@ -343,17 +238,17 @@ Test(pubsub, a_client_that_goes_leaves_the_others)
         run(i, "SUBSCRIBE a b");
         run(i, "PSUBSCRIBE *");
     }
-    close_client(1);
-    close_client(3);
+    client_leave(&clients[1]);
+    client_leave(&clients[3]);
     expect_reply(0, "PUBSUB NUMSUB a",
                  "-ERR Can't execute 'pubsub|numsub': only (P|S)SUBSCRIBE / "
                  "(P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context|");
     fixture_expect(&fixture, "PUBSUB NUMSUB a b c", "*6|$1|a|:2|$1|b|:2|$1|c|:0|");
     fixture_expect(&fixture, "PUBLISH b x", ":4|");
     expect_received(2, "*3|$7|message|$1|b|$1|x|*4|$8|pmessage|$1|*|$1|b|$1|x|");
-    close_client(0);
+    client_leave(&clients[0]);
     fixture_expect(&fixture, "PUBLISH b x", ":2|");
-    close_client(2);
+    client_leave(&clients[2]);
     fixture_expect(&fixture, "PUBLISH b x", ":0|");
 }
 
@@ -394,7 +289,7 @@ Test(pubsub, many_subscriptions_of_many_clients_stay_apart)
         for (int i = 0; i < CLIENTS; i++) {
             bool listens = (channel + i) % 3 != 0 && (channel % 2 == 1 || channel % CLIENTS != i);
             cr_assert_eq(clients[i].count, listens, "channel %d, client %d", channel, i);
-            received(i);
+            client_received(&clients[i]);
         }
     }
 }

@@ -132,7 +132,7 @@ Test(rdb_dump, restore_replaces_and_reports)
     uint64_t dirty = keyspace.dirty;
     cr_assert_eq(restore("k", golden[0].payload, golden[0].length, RDB_FIXTURE_NOW_MS + 77), 0);
     cr_assert_eq(keyspace.dirty, dirty + 1);
-    cr_assert_str_eq(events, "1:restore:k;");
+    cr_assert_str_eq(events, "1024:new:k;1:restore:k;");
     keyspace_unobserve(&keyspace, &observer);
     cr_assert_eq(entry_expiry_ms(fixture_entry(db, slice_from_string("k"))), RDB_FIXTURE_NOW_MS + 77);
 }
