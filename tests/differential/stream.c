@@ -79,62 +79,87 @@ static int compare_elements(const void *one, const void *other)
     return order ? order : (a->size > b->size) - (a->size < b->size);
 }
 
+static bool ends_with(const struct element *element, const char *text)
+{
+    size_t length = strlen(text);
+    return element->size >= length && memcmp(element->data + element->size - length, text, length) == 0;
+}
+
 /* Which element of a frame may be exchanged with that of its successor; 0: none. */
 static size_t free_element(const struct stream_frame *frame, const struct stream_frame *next)
 {
-    if (frame->count != next->count || frame->count < 3 || !same(&frame->elements[0], &next->elements[0]))
+    const struct element *one = frame->elements, *other = next->elements;
+    if (frame->count != next->count || frame->count < 3 || !same(&one[0], &other[0]))
         return 0;
-    if (element_is(&frame->elements[0], "$8\r\npmessage\r\n"))
-        return same(&frame->elements[2], &next->elements[2]) && same(&frame->elements[3], &next->elements[3]);
-    return element_is(&frame->elements[0], "$11\r\nunsubscribe\r\n") ||
-           element_is(&frame->elements[0], "$12\r\nsunsubscribe\r\n");
+    if (!element_is(&one[0], "$8\r\npmessage\r\n"))
+        return element_is(&one[0], "$11\r\nunsubscribe\r\n") ||
+               element_is(&one[0], "$12\r\nsunsubscribe\r\n");
+    if (!same(&one[2], &other[2]))
+        return 0;
+    if (same(&one[1], &other[1]) && ends_with(&one[2], ":keymiss\r\n"))
+        return 3;                            /* the key */
+    return same(&one[3], &other[3]) ? 1 : 0; /* the pattern */
 }
 
-/* Sorts the second elements of a run of frames that may exchange them, and appends the frames. */
-static void append_run(struct bytes *frames, struct stream_frame *run, size_t count)
+/* Sorts the elements that the frames of a run may exchange, and appends the frames. */
+static void append_run(struct bytes *frames, const struct stream_frame *run, size_t count, size_t index)
 {
-    struct element *seconds = calloc(count, sizeof(*seconds));
-    fail_unless(seconds, "out of memory");
+    struct element *elements = calloc(count, sizeof(*elements));
+    fail_unless(elements, "out of memory");
     for (size_t i = 0; i < count; i++)
-        seconds[i] = run[i].elements[1];
+        elements[i] = run[i].elements[index];
     if (count > 1)
-        qsort(seconds, count, sizeof(*seconds), compare_elements);
+        qsort(elements, count, sizeof(*elements), compare_elements);
     for (size_t i = 0; i < count; i++) {
+        const struct element *whole = &run[i].whole, *own = &run[i].elements[index];
         if (count == 1) {
-            bytes_append(frames, run[i].whole.data, run[i].whole.size);
+            bytes_append(frames, whole->data, whole->size);
             continue;
         }
-        const struct stream_frame *frame = &run[i];
-        bytes_append(frames, frame->whole.data, (size_t)(frame->elements[1].data - frame->whole.data));
-        bytes_append(frames, seconds[i].data, seconds[i].size);
-        const char *rest = frame->elements[2].data;
-        bytes_append(frames, rest, (size_t)(frame->whole.data + frame->whole.size - rest));
+        bytes_append(frames, whole->data, (size_t)(own->data - whole->data));
+        bytes_append(frames, elements[i].data, elements[i].size);
+        const char *rest = own->data + own->size;
+        bytes_append(frames, rest, (size_t)(whole->data + whole->size - rest));
     }
-    free(seconds);
+    free(elements);
+}
+
+/* HELLO's reply; the event of a miss in the form that names the key first, which stands between those of the
+ * other form. */
+static bool is_left_out(const struct stream_frame *frame)
+{
+    const struct element *whole = &frame->whole;
+    static const char modules[] = "$7\r\nmodules\r\n";
+    if (memmem(whole->data, whole->size, modules, sizeof(modules) - 1))
+        return true;
+    return frame->count == 4 && element_is(&frame->elements[0], "$8\r\npmessage\r\n") &&
+           element_is(&frame->elements[3], "$7\r\nkeymiss\r\n");
 }
 
 void stream_normalize(struct bytes *frames)
 {
     struct bytes result = {0};
     struct stream_frame *run = NULL;
-    size_t count = 0;
+    size_t count = 0, index = 0; /* which element the run's frames exchange */
     for (size_t at = 0; at < frames->size;) {
         struct stream_frame frame = {
             .whole = {frames->data + at, (size_t)frame_size(frames->data + at, frames->size - at)}};
         at += frame.whole.size;
-        if (memmem(frame.whole.data, frame.whole.size, "$7\r\nmodules\r\n", strlen("$7\r\nmodules\r\n")))
-            continue;
         split(&frame);
-        if (count && !free_element(&run[count - 1], &frame)) {
-            append_run(&result, run, count);
+        if (is_left_out(&frame))
+            continue;
+        size_t exchanged = count ? free_element(&run[count - 1], &frame) : 0;
+        if (count && (exchanged == 0 || (count > 1 && exchanged != index))) {
+            append_run(&result, run, count, index);
             count = 0;
         }
+        index = exchanged;
         run = realloc(run, (count + 1) * sizeof(*run));
         fail_unless(run, "out of memory");
         run[count++] = frame;
     }
     if (count)
-        append_run(&result, run, count);
+        append_run(&result, run, count, index);
     free(run);
     bytes_release(frames);
     *frames = result;

@@ -16,8 +16,8 @@
 bool stream_take(struct wire *wire, struct bytes *frames);
 
 /* Takes out what servers may do differently: the order of patterns for one message, the order in which
- * UNSUBSCRIBE without arguments names channels, and the replies of HELLO, which tell the number of the
- * client. */
+ * UNSUBSCRIBE without arguments names channels, the order of keys that one command misses, and the replies of
+ * HELLO, which tell the number of the client. */
 void stream_normalize(struct bytes *frames);
 
 #endif
