@@ -295,9 +295,13 @@ static int compare_items(const void *a, const void *b, const void *context)
 
 static void sort_items(struct job *job, struct span span)
 {
-    if (job->request->keeps)
+    const struct request *request = job->request;
+    if (request->keeps)
         return;
-    if (job->request->by_weight && span.end - span.start < job->count)
+    /* Items that are equal as numbers are the same bytes: in what order they come does not show. Texts equal
+     * in the locale may differ; Redis sorts all of them unless BY gives them weights. */
+    bool takes_part = span.end - span.start < job->count && (request->by_weight || !request->as_text);
+    if (takes_part)
         sort_pointers_part(job->order, job->count, span.start, span.end, compare_items, job);
     else
         sort_pointers(job->order, job->count, compare_items, job);
