@@ -49,6 +49,39 @@ static bool server_reclaim_slice(struct server *server)
     return more;
 }
 
+/* How much of the slabs may be holes before entries are moved together: nothing up to the first, and up to
+ * the second the more time the more there are. */
+enum { HOLES_LOW_PERCENT = 8, HOLES_HIGH_PERCENT = 25, HOLES_SPARED_BYTES = 2 * 1024 * 1024 };
+
+/* Microseconds that a slice may move entries; 0: nothing to do. */
+static int64_t server_compact_budget_us(const struct server *server)
+{
+    struct mem_slab_totals slabs;
+    if (server->keyspace.copy_on_write || server->snapshot.loading)
+        return 0;
+    mem_slab_measure(&slabs);
+    size_t holes_bytes = slabs.held_bytes - slabs.empty_bytes - slabs.used_bytes;
+    size_t low_bytes = slabs.held_bytes / 100 * HOLES_LOW_PERCENT + HOLES_SPARED_BYTES;
+    if (holes_bytes <= low_bytes)
+        return 0;
+    size_t span_bytes = slabs.held_bytes / 100 * (HOLES_HIGH_PERCENT - HOLES_LOW_PERCENT) + 1;
+    size_t over_bytes = holes_bytes - low_bytes;
+    return over_bytes < span_bytes ? 1 + (int64_t)(over_bytes * SLICE_US / span_bytes) : SLICE_US;
+}
+
+/* Returns true when there is more to move together. */
+static bool server_compact_slice(struct server *server)
+{
+    int64_t start_us = clock_monotonic_us(), budget_us = server_compact_budget_us(server);
+    while (budget_us > 0) {
+        if (!keyspace_compact(&server->keyspace))
+            return false;
+        if (clock_monotonic_us() - start_us >= budget_us)
+            break;
+    }
+    return budget_us > 0;
+}
+
 static void on_background(uv_idle_t *idle)
 {
     struct server *server = idle->data;
@@ -56,6 +89,7 @@ static void on_background(uv_idle_t *idle)
     bool more = server_sweep_slice(server);
     more |= server_reclaim_slice(server);
     more |= memory_limit_slice(&server->commands);
+    more |= server_compact_slice(server);
     if (!more)
         uv_idle_stop(idle);
 }
@@ -141,6 +175,15 @@ static void server_sample_rates(struct server *server)
     *last = now;
 }
 
+/* Under a limit, memory that evictions freed must not wait for its age while it is filled elsewhere. */
+static void server_limit_free_pages(const struct server *server)
+{
+    enum { FREE_PAGES_PART = 20, FREE_PAGES_MAX_BYTES = 64 * 1024 * 1024 };
+    uint64_t part_bytes = (uint64_t)server->commands.settings.maxmemory / FREE_PAGES_PART;
+    if (part_bytes > 0)
+        mem_limit_free_pages(part_bytes < FREE_PAGES_MAX_BYTES ? part_bytes : FREE_PAGES_MAX_BYTES);
+}
+
 static void server_each_second(struct server *server)
 {
     server_close_idle_clients(server);
@@ -161,6 +204,9 @@ static void on_cron(uv_timer_t *timer)
     bool more = !server->snapshot.loading && server_sweep_slice(server);
     more |= mem_release_slabs();
     if (more)
+        server_wake_background(server);
+    server_limit_free_pages(server);
+    if (server_compact_budget_us(server) > 0)
         server_wake_background(server);
     if (snapshot_is_running(&server->snapshot))
         server_poll_snapshot(server);

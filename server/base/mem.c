@@ -85,6 +85,18 @@ size_t mem_slab_used_bytes(void)
     return 0;
 }
 
+bool mem_evacuate(void (*move)(void *context, void *const *blocks, size_t count), void *context)
+{
+    (void)move;
+    (void)context;
+    return false;
+}
+
+void *mem_alloc_movable(size_t size)
+{
+    return mem_alloc(size);
+}
+
 void mem_trim(void)
 {
 }
@@ -100,6 +112,11 @@ bool mem_release_slabs(void)
 
 void mem_release_large(void)
 {
+}
+
+void mem_limit_free_pages(size_t bytes)
+{
+    (void)bytes;
 }
 
 void mem_forget_slabs(void)
@@ -118,9 +135,17 @@ enum {
     SLAB_BYTES = MEM_SLAB_BYTES,
     SLAB_REGION_BYTES = 4 * 1024 * 1024,
     SLAB_HEADER_BYTES = 64, /* keeps 64-byte blocks on cache lines */
-    SLAB_CLASSES = MEM_SMALL_MAX_BYTES / 8 + 1,
+    SLAB_SIZES = MEM_SMALL_MAX_BYTES / 8 + 1,
+    /* A class of slabs for each size, one more for its movable blocks, and one for a slab that is being
+     * evacuated: its list is always empty, so that frees neither list the slab nor retire it. */
+    SLAB_MOVABLE = SLAB_SIZES,
+    SLAB_LEAVING = 2 * SLAB_SIZES,
+    SLAB_CLASSES,
     SLAB_WARM_KEPT = 16, /* empty slabs that keep their pages for long */
     RELEASE_BYTES = 1024 * 1024,
+    /* Slabs of which the emptiest is evacuated, if it is at most so full. */
+    EVACUATE_LOOK_AT = 32,
+    EVACUATE_FULL_PERCENT = 85,
 };
 
 struct slab {
@@ -146,8 +171,9 @@ static struct {
     struct slab_stack cold;             /* and those that hold none */
     size_t slab_count;                  /* empty or open */
     size_t used_bytes;
-    size_t large_bytes; /* of used_bytes: from malloc */
-    size_t freed_bytes; /* large ones freed since mem_release_large gave them back */
+    size_t large_bytes;   /* of used_bytes: from malloc */
+    size_t freed_bytes;   /* large ones freed since mem_release_large gave them back */
+    size_t evacuate_next; /* class to look at */
     bool ready;
 } mem_state;
 
@@ -201,7 +227,7 @@ static struct slab *slab_open(size_t class_index)
     slab->free_list = NULL;
     slab->mark_bytes = SLAB_HEADER_BYTES;
     slab->used = 0;
-    slab->block_bytes = (uint32_t)class_index * 8;
+    slab->block_bytes = (uint32_t)(class_index % SLAB_SIZES) * 8;
     slab->class_index = (uint32_t)class_index;
     links_append(&mem_state.classes[class_index], &slab->links);
     return slab;
@@ -255,6 +281,97 @@ static void slab_free(void *block)
 static size_t slab_class(size_t size)
 {
     return size ? (size + 7) / 8 : 1;
+}
+
+void *mem_alloc_movable(size_t size)
+{
+    if (size > MEM_SMALL_MAX_BYTES)
+        return mem_alloc(size);
+    size_t size_index = slab_class(size);
+    mem_state.used_bytes += size_index * 8;
+    return slab_alloc(SLAB_MOVABLE + size_index);
+}
+
+/* ---- evacuation ---- */
+
+enum { SLAB_BLOCKS_MAX = SLAB_BYTES / 8 };
+
+/* Bit i: the block at i * 8 is free. */
+struct slab_map {
+    uint64_t free[SLAB_BLOCKS_MAX / 64];
+};
+
+static void slab_map_free(const struct slab *slab, struct slab_map *map)
+{
+    memset(map, 0, sizeof(*map));
+    for (void *block = slab->free_list, *next; block; block = next) {
+        size_t index = (size_t)((const char *)block - (const char *)slab) / 8;
+        map->free[index / 64] |= (uint64_t)1 << (index % 64);
+        memcpy(&next, block, sizeof(next));
+    }
+}
+
+static void slab_move_blocks(struct slab *slab,
+                             void (*move)(void *context, void *const *blocks, size_t count), void *context)
+{
+    struct slab_map map;
+    void *blocks[MEM_MOVE_MAX];
+    size_t count = 0;
+    slab_map_free(slab, &map);
+    for (size_t at = SLAB_HEADER_BYTES; at < slab->mark_bytes; at += slab->block_bytes) {
+        if (map.free[at / 8 / 64] >> (at / 8 % 64) & 1)
+            continue;
+        blocks[count++] = (char *)slab + at;
+        if (count == MEM_MOVE_MAX) {
+            move(context, blocks, count);
+            count = 0;
+        }
+    }
+    if (count)
+        move(context, blocks, count);
+}
+
+/* Takes the emptiest of the first slabs of a class off its list and moves the others to the end; NULL when
+ * even that is too full, or there is but one. */
+static struct slab *slab_take_emptiest(size_t class_index)
+{
+    struct links *head = &mem_state.classes[class_index];
+    struct slab *best = NULL;
+    for (int i = 0; i < EVACUATE_LOOK_AT && head->next != head->previous; i++) {
+        struct slab *slab = links_container(head->next, struct slab, links);
+        if (slab == best)
+            break; /* once around */
+        links_remove(&slab->links);
+        links_append(head, &slab->links);
+        if (best == NULL || slab->used < best->used)
+            best = slab;
+    }
+    if (best == NULL ||
+        best->used * (size_t)best->block_bytes > (size_t)SLAB_BYTES * EVACUATE_FULL_PERCENT / 100)
+        return NULL;
+    links_remove(&best->links);
+    return best;
+}
+
+bool mem_evacuate(void (*move)(void *context, void *const *blocks, size_t count), void *context)
+{
+    if (!mem_state.ready)
+        return false;
+    for (size_t i = 0; i < SLAB_SIZES; i++) {
+        size_t class_index = SLAB_MOVABLE + mem_state.evacuate_next;
+        mem_state.evacuate_next = (mem_state.evacuate_next + 1) % SLAB_SIZES;
+        struct slab *slab = slab_take_emptiest(class_index);
+        if (slab == NULL)
+            continue;
+        slab->class_index = SLAB_LEAVING;
+        slab_move_blocks(slab, move, context);
+        slab->class_index = (uint32_t)class_index;
+        links_append(&mem_state.classes[class_index], &slab->links);
+        if (slab->used == 0)
+            slab_retire(slab);
+        return true;
+    }
+    return false;
 }
 
 size_t mem_round(size_t size)
@@ -313,6 +430,7 @@ void mem_slab_measure(struct mem_slab_totals *totals)
 {
     totals->used_bytes = mem_slab_used_bytes();
     totals->held_bytes = (mem_state.slab_count - mem_state.cold.count) * SLAB_BYTES;
+    totals->empty_bytes = mem_state.warm.count * SLAB_BYTES;
 }
 
 static void jemalloc_purge(void)
@@ -348,6 +466,19 @@ void mem_decay(void)
 {
 #ifdef SPINDLE_JEMALLOC
     mallctl("arena.4096.decay", NULL, NULL, NULL, 0);
+#endif
+}
+
+void mem_limit_free_pages(size_t bytes)
+{
+#ifdef SPINDLE_JEMALLOC
+    uint64_t epoch = 1;
+    size_t pages = 0, size = sizeof(pages);
+    mallctl("epoch", NULL, NULL, &epoch, sizeof(epoch));
+    if (mallctl("stats.arenas.4096.pdirty", &pages, &size, NULL, 0) == 0 && pages > bytes / 4096)
+        mallctl("arena.4096.purge", NULL, NULL, NULL, 0);
+#else
+    (void)bytes;
 #endif
 }
 

@@ -24,6 +24,10 @@ enum {
 void *mem_alloc(size_t size);
 void *mem_alloc_zero(size_t size);
 
+/* As mem_alloc, for blocks that mem_evacuate may hand out to be moved: small ones are kept apart from others.
+ * Freed as any block. */
+void *mem_alloc_movable(size_t size);
+
 /* As mem_alloc, but NULL when the system refuses: for sizes that a client controls. */
 void *mem_try_alloc(size_t size);
 
@@ -42,11 +46,24 @@ size_t mem_used_bytes(void);
 
 /* Of the slabs alone: malloc's own statistics do not know them. */
 struct mem_slab_totals {
-    size_t used_bytes; /* handed out and not yet freed */
-    size_t held_bytes; /* in slabs that are open, or keep their pages */
+    size_t used_bytes;  /* handed out and not yet freed */
+    size_t held_bytes;  /* in slabs that are open, or keep their pages */
+    size_t empty_bytes; /* of held_bytes: in slabs that hold nothing */
 };
 void mem_slab_measure(struct mem_slab_totals *totals);
 size_t mem_slab_used_bytes(void);
+
+/*
+ * Giving slabs back that many small frees left half empty.
+ *
+ * Takes the emptiest of some slabs with movable blocks out of service and hands the blocks in it to move, up
+ * to MEM_MOVE_MAX at a time: each is to be copied to a block from mem_alloc_movable and freed, or left where
+ * it is. A slab that empties is given back. Returns false when none of them is empty enough; the next call
+ * looks at the next ones. Costs some tens of microseconds, and a copy of each block. Nothing in checked
+ * builds.
+ */
+enum { MEM_MOVE_MAX = 32 };
+bool mem_evacuate(void (*move)(void *context, void *const *blocks, size_t count), void *context);
 
 /* Returns empty slabs, and all else that is free, to the system. */
 void mem_trim(void);
@@ -61,6 +78,9 @@ bool mem_release_slabs(void);
 /* The same for large blocks, when a megabyte of them was freed: for work that frees much. Left to age they
  * would go in one system call, which takes 10 ms for every 100 MB. */
 void mem_release_large(void);
+
+/* Gives free pages of malloc back at once when there are more than so many bytes of them. */
+void mem_limit_free_pages(size_t bytes);
 
 /*
  * For a forked child that gives its copy of the data up piece by piece, so that what the parent changes from

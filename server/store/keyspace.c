@@ -331,7 +331,7 @@ static void entry_write(struct entry *entry, const struct placement *placement, 
 static struct entry *entry_create(const struct placement *placement, struct slice key, uint32_t clock)
 {
     DCHECK(placement->is_pointer || placement->area_bytes <= ENTRY_INLINE_MAX_BYTES);
-    struct entry *entry = mem_alloc(placement_block_bytes(placement, key.length));
+    struct entry *entry = mem_alloc_movable(placement_block_bytes(placement, key.length));
     entry_write(entry, placement, key, clock);
     return entry;
 }

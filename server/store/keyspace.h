@@ -280,6 +280,12 @@ void keyspace_reserve(struct database *db, uint64_t keys);
  * more may be due: call again soon. */
 bool keyspace_sweep(struct keyspace *keyspace, uint32_t budget_items);
 
+/* ---- memory ---- */
+
+/* Moves entries out of slabs that are half empty, one slab's at a time, so that the slab can be given back.
+ * Returns false when no slab is worth it. Not while a snapshot child lives: it would copy pages. */
+bool keyspace_compact(struct keyspace *keyspace);
+
 /* Memory of the tables beside the entries. */
 uint64_t keyspace_overhead_bytes(const struct keyspace *keyspace);
 

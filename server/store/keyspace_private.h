@@ -20,6 +20,9 @@ static inline uint32_t keyspace_deadline_ticks(int64_t deadline_ms)
 /* LFU: decays the counter of an entry and raises it by the odds, once for each command. */
 void keyspace_count_access(struct keyspace *keyspace, struct entry *entry);
 
+/* Moves an entry of some database to another block; does nothing with one that is in no table. */
+void keyspace_move_entry(struct keyspace *keyspace, struct entry *entry, uint64_t hash);
+
 /* Frees an entry that is no longer in a table, with its value. */
 void keyspace_free_entry(struct keyspace *keyspace, struct entry *entry);
 
