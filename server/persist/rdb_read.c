@@ -134,6 +134,7 @@ int rdb_reader_flush(struct rdb_reader *reader)
     }
     reader->batch[0] = reader->batch[count];
     reader->batch_count = 0;
+    reader->held_bytes = 0;
     return error;
 }
 
@@ -202,17 +203,25 @@ static void reader_drop_record(struct rdb_reader *reader)
     record->key_blob = NULL;
 }
 
+/* Has a record memory of its own, beside the window and scratch? */
+static bool record_holds_memory(const struct rdb_record *record)
+{
+    return record->string.form == RDB_FORM_BLOB ||
+           (record->string.form == RDB_FORM_VALUE && (record->value.blob || record->value.object));
+}
+
 static int reader_finish_record(struct rdb_reader *reader)
 {
-    enum rdb_form form = rdb_reader_record(reader)->string.form;
-    if (form == RDB_FORM_DROPPED) {
+    const struct rdb_record *record = rdb_reader_record(reader);
+    if (record->string.form == RDB_FORM_DROPPED) {
         reader_drop_record(reader);
         return 0;
     }
+    if (record_holds_memory(record))
+        reader->held_bytes += source_offset(reader->source) - record->offset;
     reader->batch_count++;
-    return form == RDB_FORM_BLOB || form == RDB_FORM_VALUE || reader->batch_count == RDB_BATCH_RECORDS
-               ? rdb_reader_flush(reader)
-               : 0;
+    bool is_full = reader->batch_count == RDB_BATCH_RECORDS || reader->held_bytes > RDB_HELD_MAX_BYTES;
+    return is_full ? rdb_reader_flush(reader) : 0;
 }
 
 /* ---- opcodes ---- */

@@ -16,6 +16,13 @@ void rdb_element_done(struct rdb_reader *reader, struct rdb_element *element)
     reader->scratch_used = element->scratch_mark;
 }
 
+uint64_t rdb_possible_count(const struct rdb_reader *reader, uint64_t count)
+{
+    enum { MEMBER_BYTES = 4 }; /* shorter ones are rare, and a table grows by itself */
+    uint64_t possible = source_left(reader->source) / MEMBER_BYTES;
+    return count < possible ? count : possible;
+}
+
 int rdb_skip_strings(struct rdb_reader *reader, uint64_t count)
 {
     int error = 0;

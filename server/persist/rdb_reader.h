@@ -8,8 +8,8 @@
  * (rdb_read_value.c, rdb_value_*.c); nobody else includes this.
  *
  * Records wait in batch until it is full or the window has to move. Their bytes are in the window, in scratch
- * (integers as text, expanded strings) or in blobs; a value in a blob is handed over at once, so that there
- * is never more than one.
+ * (integers as text, expanded strings), in blobs or in objects; when those that wait take much of the file,
+ * they are handed over, so that the batch never holds more than a little beyond one long value.
  */
 
 /* A record begins with so much free scratch and so many ready bytes (if the file has them), so that short
@@ -19,10 +19,12 @@ enum {
     RDB_SCRATCH_BYTES = 256,
     RDB_SCRATCH_FREE_BYTES = 64,
     RDB_RECORD_READY_BYTES = 32,
+    RDB_HELD_MAX_BYTES = 64,
 #else
     RDB_SCRATCH_BYTES = 128 * 1024,
     RDB_SCRATCH_FREE_BYTES = 64 * 1024,
     RDB_RECORD_READY_BYTES = 64 * 1024,
+    RDB_HELD_MAX_BYTES = 64 * 1024,
 #endif
 };
 
@@ -37,7 +39,8 @@ struct rdb_reader {
     bool valkey;
     struct rdb_record batch[RDB_BATCH_RECORDS + 1]; /* the one behind the last is being read */
     size_t batch_count;
-    char *scratch; /* NULL until it is needed */
+    uint64_t held_bytes; /* of the file: records in the batch with blobs and objects */
+    char *scratch;       /* NULL until it is needed */
     size_t scratch_used;
 };
 
@@ -93,6 +96,9 @@ struct rdb_element {
 
 int rdb_read_element(struct rdb_reader *reader, struct rdb_element *element);
 void rdb_element_done(struct rdb_reader *reader, struct rdb_element *element);
+
+/* How many members to make room for when the file claims so many: never more than the rest of it can hold. */
+uint64_t rdb_possible_count(const struct rdb_reader *reader, uint64_t count);
 
 /* Reads count strings and drops them: what is left of a collection when only the structure matters. */
 int rdb_skip_strings(struct rdb_reader *reader, uint64_t count);

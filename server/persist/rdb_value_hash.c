@@ -158,8 +158,10 @@ static int read_plain(struct rdb_reader *reader, struct hash_build *build)
     int error = rdb_read_length(reader, &count);
     if (error)
         return error;
-    if (count > build->packed_max_count)
+    if (count > build->packed_max_count) {
         build_convert(build);
+        hash_value_reserve(build->large, rdb_possible_count(reader, count));
+    }
     for (uint64_t i = 0; i < count && error == 0; i++)
         error = read_pair(reader, build);
     return error;

@@ -78,6 +78,7 @@ static int read_plain(struct rdb_reader *reader)
         return rdb_skip_strings(reader, count);
     struct set_draft draft;
     set_draft_init(&draft, reader->settings);
+    set_draft_reserve(&draft, rdb_possible_count(reader, count));
     error = read_members(reader, &draft, count);
     if (error)
         set_draft_free(&draft, NULL);

@@ -149,6 +149,7 @@ static int read_pairs(struct rdb_reader *reader, bool is_text)
     if (reader->structure_only)
         return skip_pairs(reader, is_text, count);
     struct zset_value *zset = zset_value_create();
+    zset_value_reserve(zset, rdb_possible_count(reader, count));
     struct buffer member = {0};
     for (uint64_t i = 0; i < count && error == 0; i++)
         error = read_pair(reader, is_text, zset, &member);

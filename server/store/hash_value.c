@@ -67,6 +67,11 @@ struct hash_value *hash_value_create(void)
     return hash;
 }
 
+void hash_value_reserve(struct hash_value *hash, uint64_t count)
+{
+    table_reserve(&hash->fields, count);
+}
+
 /* ---- freeing ---- */
 
 struct hash_drain {

@@ -22,6 +22,9 @@ struct hash_value {
 
 struct hash_value *hash_value_create(void);
 
+/* Makes room in an empty hash for so many fields. */
+void hash_value_reserve(struct hash_value *hash, uint64_t count);
+
 /* Many fields are freed in slices through reclaim; NULL frees at once. */
 void hash_value_free(struct hash_value *hash, struct reclaim *reclaim);
 struct hash_value *hash_value_copy(const struct hash_value *hash);

@@ -240,6 +240,14 @@ static bool draft_add_integer(struct set_draft *draft, int64_t integer)
     return true;
 }
 
+void set_draft_reserve(struct set_draft *draft, uint64_t count)
+{
+    if (count <= draft->intset_max_count)
+        return;
+    draft_convert(draft);
+    set_value_reserve(draft->large, count);
+}
+
 bool set_draft_add(struct set_draft *draft, struct slice member)
 {
     int64_t integer;

@@ -60,6 +60,9 @@ static inline struct set_view set_draft_view(const struct set_draft *draft)
     return (struct set_view){draft->intset, draft->large};
 }
 
+/* Makes room in an empty draft for so many members: that it will have them all is certain. */
+void set_draft_reserve(struct set_draft *draft, uint64_t count);
+
 /* Return whether the draft changed. */
 bool set_draft_add(struct set_draft *draft, struct slice member);
 bool set_draft_remove(struct set_draft *draft, struct slice member);

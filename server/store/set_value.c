@@ -60,6 +60,11 @@ struct set_value *set_value_create(void)
     return set;
 }
 
+void set_value_reserve(struct set_value *set, uint64_t count)
+{
+    table_reserve(&set->members, count);
+}
+
 /* ---- freeing ---- */
 
 struct set_drain {

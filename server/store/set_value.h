@@ -21,6 +21,9 @@ struct set_value {
 
 struct set_value *set_value_create(void);
 
+/* Makes room in an empty set for so many members. */
+void set_value_reserve(struct set_value *set, uint64_t count);
+
 /* Many members are freed in slices through reclaim; NULL frees at once. */
 void set_value_free(struct set_value *set, struct reclaim *reclaim);
 struct set_value *set_value_copy(const struct set_value *set);

@@ -56,6 +56,11 @@ struct zset_value *zset_value_create(void)
     return zset;
 }
 
+void zset_value_reserve(struct zset_value *zset, uint64_t count)
+{
+    table_reserve(&zset->members, count);
+}
+
 struct zset_drain {
     struct zset_value *zset;
     size_t at;

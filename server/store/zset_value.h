@@ -18,6 +18,9 @@ struct zset_value {
 
 struct zset_value *zset_value_create(void);
 
+/* Makes room in an empty set for so many members. */
+void zset_value_reserve(struct zset_value *zset, uint64_t count);
+
 /* Frees it; a large one in slices through reclaim, unless that is NULL. */
 void zset_value_free(struct zset_value *zset, struct reclaim *reclaim);
 struct zset_value *zset_value_copy(const struct zset_value *zset);
