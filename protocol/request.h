@@ -28,6 +28,8 @@ enum request_outcome {
     REQUEST_DONE,
     /* Done, but the connection's next requests must wait until connection_resume. */
     REQUEST_HOLD,
+    /* Not done: it must wait itself, in front of those. */
+    REQUEST_PUT_OFF,
 };
 
 #endif

@@ -160,6 +160,7 @@ static void on_end(void *context)
 {
     struct server *server = context;
     blocking_expire(&server->commands, server->keyspace.now_ms);
+    pause_check(&server->commands, server->keyspace.now_ms);
     if (!reclaim_is_idle(&server->keyspace.reclaim) || server->commands.memory.evicting)
         server_wake_background(server);
 }

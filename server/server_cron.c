@@ -200,6 +200,7 @@ static void on_cron(uv_timer_t *timer)
     int64_t now_ms = clock_wall_ms();
     keyspace_set_time(&server->keyspace, now_ms);
     blocking_expire(&server->commands, now_ms);
+    pause_check(&server->commands, now_ms);
     server_sample_rates(server);
     bool more = !server->snapshot.loading && server_sweep_slice(server);
     more |= mem_release_slabs();

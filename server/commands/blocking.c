@@ -235,6 +235,13 @@ static struct blocking_wait *blocking_create_wait(struct blocking *blocking, str
 void blocking_wait(struct call *call, const struct blocking_request *request)
 {
     struct session *session = call->session;
+    if (session->flags & SESSION_IN_EXEC) {
+        if (request->replies_value)
+            reply_null(call->reply);
+        else
+            reply_null_array(call->reply);
+        return;
+    }
     struct blocking *blocking = &call->commands->blocking;
     if (blocking->count++ == 0) {
         blocking->observer = (struct keyspace_observer){.changed = blocking_on_changed, .context = blocking};

@@ -38,6 +38,7 @@ struct blocking_request {
     const struct slice *keys;
     int key_count;
     int64_t deadline_ms; /* since 1970; 0: none */
+    bool replies_value; /* a value, not an array: what is missing then is a null of the other kind in RESP2 */
     /* Takes from the key, which holds a value of the type, and writes the reply. The call has no arguments.
      */
     void (*serve)(struct call *call, const struct key *key, struct entry *entry,
@@ -62,7 +63,8 @@ void blocking_free(struct blocking *blocking);
 /* Reads a timeout in seconds; *deadline_ms is 0 when there is none. Replies an error and returns false. */
 bool blocking_read_timeout(struct call *call, int index, int64_t *deadline_ms);
 
-/* Makes the calling session wait; the handler returns without a reply. */
+/* Makes the calling session wait; the handler returns without a reply. In EXEC nobody waits: that replies
+ * what a timeout would. */
 void blocking_wait(struct call *call, const struct blocking_request *request);
 
 /* Serves waits whose keys changed. Call after each command while blocking_has_ready. */

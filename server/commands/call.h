@@ -25,6 +25,8 @@ struct call {
     const struct slice *argv;
     int argc;
     struct reply *reply;
+    size_t reply_start;      /* where the call's reply begins, as far as it may still be dropped */
+    uint64_t errors_before;  /* reply->errors when it began */
     struct blob **blobs;     /* NULL, or for each argument the block that holds it (usually NULL) */
     uint64_t first_key_hash; /* hash of argv[1], computed when the request was read; valid when hashed */
     bool hashed;

@@ -60,8 +60,9 @@ static void client_format_flags(const struct session *session, char *text)
         uint32_t flag;
         char letter;
     } letters[] = {
-        {SESSION_SUBSCRIBER, 'P'}, {SESSION_BLOCKED, 'b'},     {SESSION_CLOSE_AFTER_REPLY, 'c'},
-        {SESSION_CLOSE_ASAP, 'A'}, {SESSION_UNIX_SOCKET, 'U'}, {SESSION_NO_EVICT, 'e'},
+        {SESSION_MONITOR, 'O'},    {SESSION_SUBSCRIBER, 'P'},   {SESSION_IN_MULTI, 'x'},
+        {SESSION_BLOCKED, 'b'},    {SESSION_WATCH_BROKEN, 'd'}, {SESSION_CLOSE_AFTER_REPLY, 'c'},
+        {SESSION_CLOSE_ASAP, 'A'}, {SESSION_UNIX_SOCKET, 'U'},  {SESSION_NO_EVICT, 'e'},
         {SESSION_NO_TOUCH, 'T'},
     };
     size_t length = 0;
@@ -73,9 +74,11 @@ static void client_format_flags(const struct session *session, char *text)
     text[length] = '\0';
 }
 
-/* Bytes of the arguments that a session's running command holds. */
+/* Bytes of the arguments that a session's running command holds: of EXEC, when that runs queued ones. */
 static size_t client_argument_bytes(const struct call *call, const struct session *session)
 {
+    if (session->flags & SESSION_IN_EXEC)
+        return session->last_command->name.length;
     size_t bytes = 0;
     for (int i = 0; session == call->session && i < call->argc; i++)
         bytes += call->argv[i].length;
@@ -93,22 +96,25 @@ static void client_describe(const struct call *call, const struct session *sessi
     size_t texts_bytes = (session->name ? strlen(session->name) : 0) +
                          (session->library_name ? strlen(session->library_name) : 0) +
                          (session->library_version ? strlen(session->library_version) : 0);
+    size_t queued_bytes = transaction_bytes(session);
     size_t room = 1024 + texts_bytes;
     char *line = buffer_reserve(out, room);
     size_t length = (size_t)snprintf(
         line, room,
         "id=%llu addr=%s laddr=%s fd=%d name=%s age=%lld idle=%lld flags=%s db=%d sub=%llu psub=%llu "
-        "ssub=%llu multi=-1 "
-        "qbuf=%llu qbuf-free=%llu argv-mem=%zu multi-mem=0 rbs=0 rbp=0 obl=0 oll=%llu omem=%llu tot-mem=%llu "
+        "ssub=%llu multi=%lld "
+        "qbuf=%llu qbuf-free=%llu argv-mem=%zu multi-mem=%zu rbs=0 rbp=0 obl=0 oll=%llu omem=%llu "
+        "tot-mem=%llu "
         "events=%s cmd=%s user=default redir=-1 resp=%d",
         (unsigned long long)session->id, info.peer, info.local, info.fd, session->name ? session->name : "",
         (long long)(now_ms - session->created_ms) / 1000, (long long)(now_ms - session->active_ms) / 1000,
         flags, session->db->id, (unsigned long long)pubsub_count(session, PUBSUB_CHANNEL),
         (unsigned long long)pubsub_count(session, PUBSUB_PATTERN),
-        (unsigned long long)pubsub_count(session, PUBSUB_SHARD), (unsigned long long)info.query_bytes,
-        (unsigned long long)info.query_free_bytes, client_argument_bytes(call, session),
-        (unsigned long long)info.output_blocks, (unsigned long long)info.output_bytes,
-        (unsigned long long)(info.memory_bytes + sizeof(*session) + texts_bytes),
+        (unsigned long long)pubsub_count(session, PUBSUB_SHARD), (long long)transaction_count(session),
+        (unsigned long long)info.query_bytes, (unsigned long long)info.query_free_bytes,
+        client_argument_bytes(call, session), queued_bytes, (unsigned long long)info.output_blocks,
+        (unsigned long long)info.output_bytes,
+        (unsigned long long)(info.memory_bytes + sizeof(*session) + texts_bytes + queued_bytes),
         info.output_bytes ? "rw" : "r", session->last_command ? session->last_command->full_name : "NULL",
         session->version);
     /* Redis 7.0 does not know these two: they are shown for clients that set them. */
@@ -305,6 +311,40 @@ void cmd_client_unblock(struct call *call)
     reply_integer(call->reply, session && blocking_cancel(call->commands, session, with_error));
 }
 
+/* ---- PAUSE ---- */
+
+void cmd_client_pause(struct call *call)
+{
+    enum pause_kind kind = PAUSE_ALL;
+    if (call->argc > 4) {
+        argument_reply_subcommand_syntax(call);
+        return;
+    }
+    if (call_argument_is(call, 3, "write")) {
+        kind = PAUSE_WRITES;
+    } else if (call->argc == 4 && !call_argument_is(call, 3, "all")) {
+        reply_error(call->reply, "ERR CLIENT PAUSE mode must be WRITE or ALL");
+        return;
+    }
+    int64_t timeout_ms, end_ms;
+    if (!call_int64(call, 2, &timeout_ms, "ERR timeout is not an integer or out of range"))
+        return;
+    if (timeout_ms < 0) {
+        reply_error(call->reply, "ERR timeout is negative");
+        return;
+    }
+    /* Too far away to be a time: no pause, as with Redis. */
+    if (!__builtin_add_overflow(timeout_ms, call->keyspace->now_ms, &end_ms))
+        pause_begin(call->commands, kind, end_ms);
+    reply_ok(call->reply);
+}
+
+void cmd_client_unpause(struct call *call)
+{
+    pause_end(call->commands);
+    reply_ok(call->reply);
+}
+
 /* ---- the caller's own settings ---- */
 
 void cmd_client_id(struct call *call)
@@ -441,6 +481,8 @@ void cmd_client_help(struct call *call)
         "    Keep this connection when memory for clients runs out.",
         "NO-TOUCH (ON|OFF)",
         "    Leave access times of keys alone on this connection.",
+        "PAUSE <timeout> [WRITE|ALL]",
+        "    Let clients wait for some milliseconds: with writes, or with everything.",
         "REPLY (ON|OFF|SKIP)",
         "    Switch replies on this connection, or drop the next one.",
         "SETINFO (LIB-NAME|LIB-VER) <value>",
@@ -451,6 +493,8 @@ void cmd_client_help(struct call *call)
         "    Show how keys are tracked for this connection.",
         "UNBLOCK <client-id> [TIMEOUT|ERROR]",
         "    End the waiting of a connection in a blocking command.",
+        "UNPAUSE",
+        "    Let clients that wait since PAUSE go on.",
         NULL,
     };
     call_reply_help(call, lines);

@@ -52,6 +52,8 @@ void cmd_reset(struct call *call)
 {
     struct session *session = call->session;
     pubsub_forget(session);
+    transaction_end(session);
+    monitor_forget(session);
     session->version = 2;
     call->reply->version = 2;
     session->db = &call->keyspace->databases[0];

@@ -133,7 +133,8 @@ static void info_clients(struct info *info)
     info_number(info, "maxclients", info->commands->settings.max_clients);
     info_count(info, "client_recent_max_input_buffer", 0);
     info_count(info, "client_recent_max_output_buffer", 0);
-    info_count(info, "blocked_clients", info->commands->blocking.count);
+    info_count(info, "blocked_clients",
+               info->commands->blocking.count + pause_count(&info->commands->sessions));
     info_count(info, "tracking_clients", 0);
     info_count(info, "clients_in_timeout_table", 0);
 }

@@ -87,6 +87,7 @@ static void list_blocking_move(struct call *call, enum list_end from, enum list_
     struct blocking_request request = {.type = VALUE_LIST,
                                        .keys = call->argv + 1,
                                        .key_count = 1,
+                                       .replies_value = true,
                                        .serve = list_serve_move,
                                        .options = {.from = from, .to = to, .target = call->argv[2]}};
     if (blocking_read_timeout(call, timeout_index, &request.deadline_ms))

@@ -135,11 +135,32 @@ void cmd_bgsave(struct call *call)
         return;
     }
     const struct services *services = call->commands->services;
+    if (call->session->flags & SESSION_IN_EXEC) {
+        services->schedule_save(services->server);
+        reply_status(call->reply, "Background saving scheduled");
+        return;
+    }
     int failed = services->save_in_background(services->server);
     if (failed)
         reply_save_failure(call, failed);
     else
         reply_status(call->reply, "Background saving started");
+}
+
+/* ---- watching others ---- */
+
+/* A session that is a monitor already gets no reply. */
+void cmd_monitor(struct call *call)
+{
+    struct session *session = call->session;
+    if (session->flags & SESSION_IN_EXEC) {
+        reply_error(call->reply, "ERR MONITOR isn't allowed for DENY BLOCKING client");
+        return;
+    }
+    if (session->flags & SESSION_MONITOR)
+        return;
+    monitor_add(&call->commands->monitor, session);
+    reply_ok(call->reply);
 }
 
 /* ---- shutting down ---- */

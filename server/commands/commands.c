@@ -23,6 +23,8 @@ void commands_init(struct commands *commands, struct keyspace *keyspace, const s
     blocking_init(&commands->blocking);
     pubsub_init(&commands->pubsub);
     notify_init(&commands->notify, keyspace, &commands->pubsub);
+    watch_init(&commands->watched);
+    monitor_init(&commands->monitor);
     commands->cycle_scale = clock_measure_scale();
 }
 
@@ -32,6 +34,8 @@ void commands_free(struct commands *commands)
     blocking_free(&commands->blocking);
     notify_free(&commands->notify);
     pubsub_free(&commands->pubsub);
+    watch_free(&commands->watched);
+    monitor_free(&commands->monitor);
     slowlog_trim(&commands->slowlog, 0);
     mem_free(commands->latency.events, LATENCY_EVENTS_MAX * sizeof(struct latency_event));
     while (commands->errors) {
@@ -155,11 +159,10 @@ static bool allows_subscriber(const struct command *command)
 
 /* Replies why the call may not run, and returns false; or returns true. In the order in which Redis checks.
  */
-static bool call_is_allowed(struct call *call)
+static bool call_is_allowed(struct call *call, unsigned flags)
 {
     const struct commands *commands = call->commands;
     const struct command_settings *settings = &commands->settings;
-    unsigned flags = call->command->flags;
     if (!arity_fits(call->command, call->argc)) {
         call_reply_wrong_arity(call);
         return false;
@@ -173,6 +176,10 @@ static bool call_is_allowed(struct call *call)
     }
     if (!(flags & COMMAND_NO_AUTH) && !authenticate_is_done(call->session, settings)) {
         reply_error(call->reply, "NOAUTH Authentication required.");
+        return false;
+    }
+    if (__builtin_expect((flags & COMMAND_NO_MULTI) && (call->session->flags & SESSION_IN_MULTI), 0)) {
+        reply_error(call->reply, "ERR Command not allowed inside a transaction");
         return false;
     }
     if (__builtin_expect(settings->maxmemory != 0, 0) && call_is_denied_by_memory(call, flags)) {
@@ -200,6 +207,11 @@ static bool call_is_allowed(struct call *call)
     }
     if (__builtin_expect(commands->loading && !(flags & COMMAND_LOADING), 0)) {
         reply_error(call->reply, "LOADING Redis is loading the dataset in memory");
+        return false;
+    }
+    if (__builtin_expect(call->session->flags & SESSION_MONITOR, 0) &&
+        flags & (COMMAND_WRITE | COMMAND_READONLY | COMMAND_MAY_REPLICATE)) {
+        reply_error(call->reply, "ERR Replica can't interact with the keyspace");
         return false;
     }
     return true;
@@ -239,7 +251,8 @@ static void commands_account(struct commands *commands, const struct call *call,
     int64_t slow_ns = settings->slow_command_ns;
     if (__builtin_expect(duration_ns >= slow_ns, 0)) {
         commands_note_slow(commands, call, duration_ns);
-        if (duration_ns > 1000000) /* the clock of the batch has gone stale */
+        /* The clock of the batch has gone stale; EXEC has one time for all. */
+        if (duration_ns > 1000000 && !(call->session->flags & SESSION_IN_EXEC))
             keyspace_set_time(commands->keyspace, clock_wall_ms());
     }
 }
@@ -266,39 +279,114 @@ static void session_finish_reply(struct session *session, struct reply *reply, s
         session->transport->close(session->connection, true);
 }
 
-static void call_run(struct call *call, struct registry_entry *entry)
+void commands_perform(struct call *call, struct registry_entry *entry)
 {
     struct commands *commands = call->commands;
-    uint64_t errors = call->reply->errors;
-    if (!call_is_allowed(call)) {
-        entry->stats.rejected_calls++;
-        commands_note_error(commands, call->reply);
-        return;
-    }
+    call->errors_before = call->reply->errors;
     call->command->handler(call);
-    if (call->reply->errors != errors) {
+    if (call->reply->errors != call->errors_before) {
         entry->stats.failed_calls++;
         commands_note_error(commands, call->reply);
     }
     commands_account(commands, call, &entry->stats);
+    if (__builtin_expect(commands->monitor.count != 0, 0))
+        monitor_show(&commands->monitor, call);
 }
 
-/* The subcommand that a container's call names; replies and returns NULL when there is none. */
-static struct registry_entry *call_resolve_subcommand(struct call *call, struct registry_entry *container)
+/* EXEC is refused: says so and ends the transaction. The reason is the last error. */
+static void exec_refused(struct call *call)
 {
-    if (container->command->subcommand_count == 0 || call->argc < 2)
-        return container;
-    struct registry_entry *entry = registry_find_subcommand(container, call->argv[1]);
-    if (entry == NULL)
-        call_reply_unknown_subcommand(call);
+    enum { REASON_MAX_BYTES = 512 };
+    struct reply *reply = call->reply;
+    char reason[REASON_MAX_BYTES];
+    const char *text = reply->buffer.data + reply->error_start + 1;
+    size_t length = reply->buffer.length - reply->error_start - strlen("-\r\n");
+    if (length > strlen("ERR ") && memcmp(text, "ERR ", strlen("ERR ")) == 0) {
+        text += strlen("ERR ");
+        length -= strlen("ERR ");
+    }
+    snprintf(reason, sizeof(reason), "%.*s", (int)length, text);
+    reply_truncate(reply, reply->error_start);
+    reply_errorf(reply, "EXECABORT Transaction discarded because of: %s", reason);
+    transaction_end(call->session);
+}
+
+/* Books a call that must not run; its error is the last thing in the reply. Entry is NULL for an unknown
+ * command. */
+static void call_refused(struct call *call, struct registry_entry *entry)
+{
+    if (entry && entry->command->handler == cmd_exec)
+        exec_refused(call);
+    else
+        transaction_fail(call->session);
+    if (entry)
+        entry->stats.rejected_calls++;
+    commands_note_error(call->commands, call->reply);
+}
+
+/* Between MULTI and EXEC, these few run at once. */
+static bool command_is_never_queued(const struct command *command)
+{
+    command_handler *const handlers[] = {cmd_exec, cmd_discard, cmd_multi, cmd_watch, cmd_quit, cmd_reset};
+    for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+        if (command->handler == handlers[i])
+            return true;
+    }
+    return false;
+}
+
+/* Runs, queues, refuses or puts off. */
+static enum request_outcome call_run(struct call *call, struct registry_entry *entry)
+{
+    struct commands *commands = call->commands;
+    bool in_multi = call->session->flags & SESSION_IN_MULTI;
+    unsigned flags = __builtin_expect(in_multi, 0) ? transaction_call_flags(call) : call->command->flags;
+    if (!call_is_allowed(call, flags)) {
+        call_refused(call, entry);
+        return REQUEST_DONE;
+    }
+    if (__builtin_expect(commands->pause.kind != PAUSE_NOTHING, 0) &&
+        pause_holds(&commands->pause, call->session, flags))
+        return REQUEST_PUT_OFF;
+    if (__builtin_expect(in_multi, 0) && !command_is_never_queued(call->command)) {
+        transaction_queue(call, entry);
+        reply_literal(call->reply, "+QUEUED\r\n", strlen("+QUEUED\r\n"));
+        return REQUEST_DONE;
+    }
+    commands_perform(call, entry);
+    if (__builtin_expect(blocking_has_ready(&commands->blocking), 0))
+        blocking_serve_ready(commands);
+    return REQUEST_DONE;
+}
+
+/* The command that a call names, a container's subcommand included. Replies and returns NULL when there is
+ * none that can run. */
+static struct registry_entry *call_resolve(struct call *call, struct registry_entry *entry)
+{
+    if (entry == NULL) {
+        reply_unknown_command(call->reply, call->argv, call->argc);
+        call_refused(call, NULL);
+        return NULL;
+    }
+    if (entry->command->subcommand_count && call->argc >= 2) {
+        struct registry_entry *subcommand = registry_find_subcommand(entry, call->argv[1]);
+        if (subcommand == NULL) {
+            call_reply_unknown_subcommand(call);
+            call_refused(call, NULL);
+        }
+        return subcommand;
+    }
+    if (entry->command->handler == NULL) {
+        call_reply_wrong_arity(call);
+        call_refused(call, entry);
+        return NULL;
+    }
     return entry;
 }
 
 enum request_outcome commands_execute(struct commands *commands, struct request *request, struct reply *reply)
 {
     struct session *session = request->session;
-    struct registry_entry *entry = request->command;
-    size_t start = reply->buffer.length;
     reply->version = session->version;
     session->active_ms = commands->keyspace->now_ms;
     keyspace_begin_command(commands->keyspace);
@@ -308,40 +396,30 @@ enum request_outcome commands_execute(struct commands *commands, struct request 
                         .db = session->db,
                         .keyspace = commands->keyspace,
                         .commands = commands,
-                        .entry = entry,
+                        .entry = request->command,
                         .argv = request->argv,
                         .argc = (int)request->argc,
                         .reply = reply,
+                        .reply_start = reply->buffer.length,
                         .blobs = request->blobs,
                         .first_key_hash = request->hash,
                         .hashed = request->hashed};
-    if (entry == NULL) {
-        reply_unknown_command(reply, call.argv, call.argc);
-        commands_note_error(commands, reply);
-    } else {
-        entry = call_resolve_subcommand(&call, entry);
-        if (entry == NULL || entry->command->handler == NULL) {
-            if (entry) {
-                call.entry = entry;
-                call_reply_wrong_arity(&call);
-            }
-            commands_note_error(commands, reply);
-        } else {
-            call.entry = entry;
-            call.command = entry->command;
-            session->last_command = entry;
-            call_run(&call, entry);
-            if (__builtin_expect(blocking_has_ready(&commands->blocking), 0))
-                blocking_serve_ready(commands);
-        }
+    enum request_outcome outcome = REQUEST_DONE;
+    struct registry_entry *entry = call_resolve(&call, request->command);
+    if (entry) {
+        call.entry = entry;
+        call.command = entry->command;
+        session->last_command = entry;
+        outcome = call_run(&call, entry);
     }
     if (__builtin_expect(session->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT |
                                            SESSION_CLOSE_AFTER_REPLY | SESSION_BLOCKED),
                          0)) {
-        session_finish_reply(session, reply, start);
-        pubsub_end_command(&commands->pubsub, start);
-        return session->flags & SESSION_BLOCKED ? REQUEST_HOLD : REQUEST_DONE;
+        if (outcome != REQUEST_PUT_OFF)
+            session_finish_reply(session, reply, call.reply_start);
+        if (outcome == REQUEST_DONE && session->flags & SESSION_BLOCKED)
+            outcome = REQUEST_HOLD;
     }
-    pubsub_end_command(&commands->pubsub, start);
-    return REQUEST_DONE;
+    pubsub_end_command(&commands->pubsub, call.reply_start);
+    return outcome;
 }

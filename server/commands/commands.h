@@ -5,10 +5,14 @@
 #include "commands/call.h"
 #include "commands/latency.h"
 #include "commands/memory_limit.h"
+#include "commands/monitor.h"
 #include "commands/notify.h"
+#include "commands/pause.h"
 #include "commands/pubsub.h"
 #include "commands/registry.h"
 #include "commands/slowlog.h"
+#include "commands/transaction.h"
+#include "commands/watch.h"
 #include "protocol/request.h"
 
 /*
@@ -67,6 +71,9 @@ struct commands {
     struct blocking blocking;
     struct pubsub pubsub;
     struct memory_limit memory;
+    struct watch_table watched;
+    struct monitor monitor;
+    struct pause pause;
     struct notify notify;
     const struct services *services;
     uint64_t cycle_scale;  /* see clock_cycles_to_ns */
@@ -88,6 +95,9 @@ void commands_begin_batch(struct commands *commands);
 void commands_prepare_bucket(struct commands *commands, struct request *request);
 /* Second look: starts fetching the entry. */
 void commands_prepare_entry(struct commands *commands, struct request *request);
+
+/* Runs a call that may run, and books it: for EXEC, which has its own way to the queued commands. */
+void commands_perform(struct call *call, struct registry_entry *entry);
 
 /* Executes a request; writes its reply (nothing when the session suppresses it). */
 enum request_outcome commands_execute(struct commands *commands, struct request *request,

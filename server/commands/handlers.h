@@ -13,8 +13,9 @@ typedef void command_handler(struct call *call);
 /* connection */
 command_handler cmd_auth, cmd_client_getname, cmd_client_getredir, cmd_client_help, cmd_client_id,
     cmd_client_info, cmd_client_kill, cmd_client_list, cmd_client_no_evict, cmd_client_no_touch,
-    cmd_client_reply, cmd_client_setinfo, cmd_client_setname, cmd_client_trackinginfo, cmd_client_unblock,
-    cmd_echo, cmd_hello, cmd_ping, cmd_quit, cmd_reset, cmd_select;
+    cmd_client_pause, cmd_client_unpause, cmd_client_reply, cmd_client_setinfo, cmd_client_setname,
+    cmd_client_trackinginfo, cmd_client_unblock, cmd_echo, cmd_hello, cmd_ping, cmd_quit, cmd_reset,
+    cmd_select;
 
 /* string */
 command_handler cmd_append, cmd_decr, cmd_decrby, cmd_get, cmd_getdel, cmd_getex, cmd_getrange, cmd_getset,
@@ -37,8 +38,8 @@ command_handler cmd_bgsave, cmd_command, cmd_command_count, cmd_command_docs, cm
     cmd_flushall, cmd_flushdb, cmd_info, cmd_lastsave, cmd_latency_doctor, cmd_latency_graph,
     cmd_latency_help, cmd_latency_histogram, cmd_latency_history, cmd_latency_latest, cmd_latency_reset,
     cmd_lolwut, cmd_memory_doctor, cmd_memory_help, cmd_memory_malloc_stats, cmd_memory_purge,
-    cmd_memory_stats, cmd_memory_usage, cmd_module_help, cmd_module_list, cmd_role, cmd_save, cmd_shutdown,
-    cmd_slowlog_get, cmd_slowlog_help, cmd_slowlog_len, cmd_slowlog_reset, cmd_swapdb, cmd_time;
+    cmd_memory_stats, cmd_memory_usage, cmd_module_help, cmd_module_list, cmd_monitor, cmd_role, cmd_save,
+    cmd_shutdown, cmd_slowlog_get, cmd_slowlog_help, cmd_slowlog_len, cmd_slowlog_reset, cmd_swapdb, cmd_time;
 
 /* hash */
 command_handler cmd_hdel, cmd_hexists, cmd_hget, cmd_hgetall, cmd_hincrby, cmd_hincrbyfloat, cmd_hkeys,
@@ -80,6 +81,6 @@ command_handler cmd_psubscribe, cmd_publish, cmd_pubsub_channels, cmd_pubsub_hel
     cmd_ssubscribe, cmd_subscribe, cmd_sunsubscribe, cmd_unsubscribe;
 
 /* transactions */
-extern command_handler __attribute__((weak)) cmd_discard, cmd_exec, cmd_multi, cmd_unwatch, cmd_watch;
+command_handler cmd_discard, cmd_exec, cmd_multi, cmd_unwatch, cmd_watch;
 
 #endif

@@ -105,7 +105,8 @@ static enum memory_state limit_enforce(struct commands *commands, int64_t budget
 {
     struct memory_limit *limit = &commands->memory;
     enum memory_state state = MEMORY_ENOUGH;
-    if (commands->settings.maxmemory != 0 && !commands->loading && is_over(commands)) {
+    if (commands->settings.maxmemory != 0 && !commands->loading && !commands->keyspace->frozen &&
+        is_over(commands)) {
         limit_note_over(limit);
         state = limit_evict(commands, budget_us);
     }

@@ -3,7 +3,9 @@
 
 #include "base/mem.h"
 #include "commands/blocking.h"
+#include "commands/monitor.h"
 #include "commands/pubsub.h"
+#include "commands/transaction.h"
 
 #include <string.h>
 
@@ -47,6 +49,8 @@ void session_free(struct session_list *list, struct session *session)
     const struct slice nothing = {"", 0};
     blocking_forget(session);
     pubsub_forget(session);
+    transaction_end(session);
+    monitor_forget(session);
     session_set_text(&session->name, nothing);
     session_set_text(&session->library_name, nothing);
     session_set_text(&session->library_version, nothing);

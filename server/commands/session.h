@@ -19,6 +19,9 @@ struct registry_entry;
 struct blob;
 struct blocking_wait;
 struct pubsub_subscriber;
+struct transaction;
+struct watch;
+struct monitor_member;
 
 enum session_flag {
     SESSION_AUTHENTICATED = 1 << 0,
@@ -31,8 +34,14 @@ enum session_flag {
     SESSION_NO_EVICT = 1 << 6,
     SESSION_NO_TOUCH = 1 << 7,
     SESSION_CLOSE_ASAP = 1 << 8,
-    SESSION_BLOCKED = 1 << 9,     /* waits for a key: nothing it sent later may run */
-    SESSION_SUBSCRIBER = 1 << 11, /* has subscriptions */
+    SESSION_BLOCKED = 1 << 9,       /* waits for a key: nothing it sent later may run */
+    SESSION_SUBSCRIBER = 1 << 11,   /* has subscriptions */
+    SESSION_IN_MULTI = 1 << 12,     /* commands are queued until EXEC */
+    SESSION_IN_EXEC = 1 << 13,      /* they are being executed: nothing may block */
+    SESSION_MULTI_FAILED = 1 << 14, /* a command was refused: EXEC aborts */
+    SESSION_WATCH_BROKEN = 1 << 15, /* a watched key has changed: EXEC does nothing */
+    SESSION_MONITOR = 1 << 16,      /* sees all commands */
+    SESSION_PAUSED = 1 << 17,       /* blocked until CLIENT PAUSE is over */
 };
 
 /* What net knows about a connection, for CLIENT LIST and INFO. */
@@ -77,6 +86,9 @@ struct session {
     char *library_version;
     struct blocking_wait *wait;           /* what it waits for (blocking.h), or NULL */
     struct pubsub_subscriber *subscriber; /* its subscriptions (pubsub.h), or NULL */
+    struct transaction *transaction;      /* queued commands (transaction.h), or NULL */
+    struct watch *watches;                /* watched keys (watch.h), the newest first; NULL: none */
+    struct monitor_member *monitor;       /* monitor.h, or NULL */
     int64_t created_ms;
     int64_t active_ms; /* of the last command */
     uint32_t flags;

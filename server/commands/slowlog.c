@@ -7,6 +7,7 @@
 #include "commands/slowlog.h"
 
 #include "base/mem.h"
+#include "commands/redact.h"
 #include "commands/session.h"
 
 #include <stdio.h>
@@ -41,47 +42,6 @@ static struct slowlog_argument argument_from(struct slice text)
     return argument_copy(cut, SLOWLOG_ARGUMENT_MAX_BYTES + (size_t)note);
 }
 
-/* ---- secrets ---- */
-
-static bool is_secret_option(struct slice name)
-{
-    return slice_is_word(name, "requirepass") || slice_is_word(name, "masterauth") ||
-           slice_is_word(name, "masteruser") || slice_is_word(name, "tls-key-file-pass") ||
-           slice_is_word(name, "tls-client-key-file-pass");
-}
-
-/* HELLO version [AUTH user password] [SETNAME name] */
-static bool is_hello_secret(const struct slice *argv, int argc, int index)
-{
-    int i = 2;
-    while (i < argc && i < index) {
-        if (slice_is_word(argv[i], "auth") && argc - i > 2) {
-            if (index <= i + 2)
-                return true;
-            i += 3;
-        } else if (slice_is_word(argv[i], "setname") && argc - i > 1) {
-            i += 2;
-        } else {
-            return false;
-        }
-    }
-    return false;
-}
-
-/* Says whether an argument is a user name or password that must not be shown. */
-static bool is_secret(const struct slice *argv, int argc, int index)
-{
-    if (index == 0)
-        return false;
-    if (slice_is_word(argv[0], "auth"))
-        return argc <= 3;
-    if (slice_is_word(argv[0], "hello"))
-        return is_hello_secret(argv, argc, index);
-    if (slice_is_word(argv[0], "config") && slice_is_word(argv[1], "set"))
-        return index >= 3 && index % 2 == 1 && is_secret_option(argv[index - 1]);
-    return false;
-}
-
 /* ---- records ---- */
 
 static void record_free(struct slowlog_record *record)
@@ -95,9 +55,10 @@ static void record_free(struct slowlog_record *record)
 static void record_take_arguments(struct slowlog_record *record, const struct slice *argv, int argc)
 {
     int whole = argc <= SLOWLOG_ARGUMENTS_MAX ? argc : SLOWLOG_ARGUMENTS_MAX - 1;
+    struct redact redact = redact_begin(argv, argc);
     for (int i = 0; i < whole; i++) {
-        bool secret = is_secret(argv, argc, i);
-        record->arguments[i] = argument_from(secret ? slice_from_string("(redacted)") : argv[i]);
+        bool secret = redact_is_secret(&redact, i);
+        record->arguments[i] = argument_from(secret ? slice_from_string(REDACTED_TEXT) : argv[i]);
     }
     record->argument_count = whole;
     if (whole < argc) {

@@ -134,6 +134,20 @@ static const struct command client_subcommands[] = {
         ARGUMENTS(ARGUMENT("enabled", ONEOF, CHILDREN(TOKEN("on", "ON"), TOKEN("off", "OFF")))),
     },
     {
+        .name = "pause",
+        .handler = cmd_client_pause,
+        .arity = -3,
+        .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE,
+        .categories = CATEGORY_ADMIN | CATEGORY_SLOW | CATEGORY_DANGEROUS | CATEGORY_CONNECTION,
+        .group = "connection",
+        .since = "2.9.50",
+        .complexity = "O(1)",
+        .summary = "Lets clients wait for a while.",
+        ARGUMENTS(ARGUMENT("timeout", INTEGER),
+                  ARGUMENT("mode", ONEOF, .since = "6.2.0", .flags = ARGUMENT_OPTIONAL,
+                           CHILDREN(TOKEN("write", "WRITE"), TOKEN("all", "ALL")))),
+    },
+    {
         .name = "reply",
         .handler = cmd_client_reply,
         .arity = 3,
@@ -198,6 +212,17 @@ static const struct command client_subcommands[] = {
                            CHILDREN(ARGUMENT("timeout", PURE_TOKEN, .token = "TIMEOUT"),
                                     ARGUMENT("error", PURE_TOKEN, .token = "ERROR")),
                            .flags = ARGUMENT_OPTIONAL)),
+    },
+    {
+        .name = "unpause",
+        .handler = cmd_client_unpause,
+        .arity = 2,
+        .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE,
+        .categories = CATEGORY_ADMIN | CATEGORY_SLOW | CATEGORY_DANGEROUS | CATEGORY_CONNECTION,
+        .group = "connection",
+        .since = "6.2.0",
+        .complexity = "O(N), N connections",
+        .summary = "Lets clients that wait since CLIENT PAUSE go on.",
     },
 };
 

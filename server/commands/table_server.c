@@ -557,6 +557,17 @@ static const struct command rows[] = {
         .summary = "Manages modules.",
     },
     {
+        .name = "monitor",
+        .handler = cmd_monitor,
+        .arity = 1,
+        .flags = COMMAND_ADMIN | COMMAND_NOSCRIPT | COMMAND_LOADING | COMMAND_STALE,
+        .categories = CATEGORY_ADMIN | CATEGORY_SLOW | CATEGORY_DANGEROUS,
+        .group = "server",
+        .since = "1.0.0",
+        .complexity = "O(1), and for each command O(N) with its size and the number of monitors",
+        .summary = "Shows every command that the server executes from now on.",
+    },
+    {
         .name = "role",
         .handler = cmd_role,
         .arity = 1,

@@ -160,8 +160,14 @@ static void worker_execute(struct worker *worker, struct batch_request *item)
         return;
     }
     worker_begin_run(worker, connection);
-    if (worker->handlers.execute(worker->handlers.context, &item->request, &worker->reply) == REQUEST_HOLD)
+    enum request_outcome outcome =
+        worker->handlers.execute(worker->handlers.context, &item->request, &worker->reply);
+    if (__builtin_expect(outcome != REQUEST_DONE, 0))
         connection->flags |= CONNECTION_HELD;
+    if (__builtin_expect(outcome == REQUEST_PUT_OFF, 0)) {
+        worker_defer(item);
+        return;
+    }
     request_finish(item);
     if (__builtin_expect(worker->reply.buffer.length > NET_OUTPUT_FLUSH_BYTES, 0))
         worker_send_runs(worker);

@@ -151,6 +151,14 @@ void keyspace_changed(struct database *db, struct slice key, unsigned event_clas
         observer->changed(observer->context, db, key, event_class, event);
 }
 
+void keyspace_report_replacing(struct database *db, const struct database *replacement)
+{
+    for (const struct keyspace_observer *observer = db->keyspace->observers; observer != NULL;
+         observer = observer->next)
+        if (observer->replacing)
+            observer->replacing(observer->context, db, replacement);
+}
+
 void keyspace_observe(struct keyspace *keyspace, struct keyspace_observer *observer)
 {
     observer->next = keyspace->observers;
@@ -215,10 +223,28 @@ static struct entry **keyspace_live_slot(struct database *db, const struct key *
     return slot;
 }
 
+const struct entry *keyspace_peek(const struct database *db, const struct key *key)
+{
+    struct entry **slot = keyspace_slot(db, key);
+    return slot ? *slot : NULL;
+}
+
+/* As keyspace_live_slot, for lookups: nothing is removed while the keyspace is frozen. */
+static inline struct entry **keyspace_visible_slot(struct database *db, const struct key *key)
+{
+    struct entry **slot = keyspace_slot(db, key);
+    if (slot && keyspace_is_expired(db->keyspace, *slot)) {
+        if (!db->keyspace->frozen)
+            keyspace_expire(db, key->hash, slot);
+        return NULL;
+    }
+    return slot;
+}
+
 struct entry *keyspace_find(struct database *db, const struct key *key, unsigned lookup_flags)
 {
     struct keyspace *keyspace = db->keyspace;
-    struct entry **slot = keyspace_live_slot(db, key);
+    struct entry **slot = keyspace_visible_slot(db, key);
     if (slot == NULL) {
         if (lookup_flags & LOOKUP_COUNT) {
             keyspace->stats.misses++;
@@ -253,12 +279,17 @@ uint64_t keyspace_count(const struct database *db)
 
 struct entry *keyspace_random(struct database *db)
 {
-    for (;;) {
+    enum { FROZEN_ATTEMPTS = 100 };
+    for (int attempt = 1;; attempt++) {
         struct entry *entry = table_random(&db->keys, &db->keyspace->random);
         if (entry == NULL || !keyspace_is_expired(db->keyspace, entry))
             return entry;
-        struct key key = key_make(entry_key(entry));
-        keyspace_expire_key(db, &key);
+        if (!db->keyspace->frozen) {
+            struct key key = key_make(entry_key(entry));
+            keyspace_expire_key(db, &key);
+        } else if (attempt == FROZEN_ATTEMPTS) {
+            return entry; /* perhaps all of them have expired */
+        }
     }
 }
 
@@ -733,6 +764,10 @@ void keyspace_copy(struct database *from_db, const struct key *from, struct data
 
 void keyspace_swap(struct database *a, struct database *b)
 {
+    if (a != b) {
+        keyspace_report_replacing(a, b);
+        keyspace_report_replacing(b, a);
+    }
     struct database keep = *a;
     *a = *b;
     *b = keep;

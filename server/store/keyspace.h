@@ -92,6 +92,9 @@ struct keyspace_observer {
     struct keyspace_observer *next;
     void (*changed)(void *context, struct database *db, struct slice key,
                     enum keyspace_event_class event_class, const char *event);
+    /* A database is about to be emptied, or to get the contents of another one; both still are as they were.
+     * replacement is NULL when nothing comes. May be NULL. */
+    void (*replacing)(void *context, struct database *db, const struct database *replacement);
     void *context;
 };
 
@@ -99,14 +102,15 @@ struct keyspace {
     struct database *databases;
     int database_count;
     int64_t now_ms;
-    uint32_t clock;                 /* access clock of a key that is made now */
-    bool counts_accesses;           /* an LFU policy is in force */
-    const struct entry *counted;    /* whose access the running command has counted already */
-    uint64_t dirty;                 /* changes since the last save */
-    bool copy_on_write;             /* a snapshot child lives: access clocks are not written */
-    bool sweep_enabled;             /* DEBUG SET-ACTIVE-EXPIRE */
-    bool expiry_enabled;            /* off while loading: expired keys stay visible */
-    bool newer_streams;             /* one came that dumps of the usual version cannot hold; rdb_load.c */
+    uint32_t clock;              /* access clock of a key that is made now */
+    bool counts_accesses;        /* an LFU policy is in force */
+    const struct entry *counted; /* whose access the running command has counted already */
+    uint64_t dirty;              /* changes since the last save */
+    bool copy_on_write;          /* a snapshot child lives: access clocks are not written */
+    bool sweep_enabled;          /* DEBUG SET-ACTIVE-EXPIRE */
+    bool expiry_enabled;         /* off while loading: expired keys stay visible */
+    bool frozen;                 /* clients are paused: expired keys are invisible, but stay until a change */
+    bool newer_streams;          /* one came that dumps of the usual version cannot hold; rdb_load.c */
     struct store_settings settings; /* keyspace_set_settings */
     struct keyspace_stats stats;
     struct keyspace_observer *observers; /* NULL: nobody listens */
@@ -153,6 +157,9 @@ enum lookup_flags {
 
 /* Returns the live entry of a key, or NULL; removes it when it has expired. */
 struct entry *keyspace_find(struct database *db, const struct key *key, unsigned lookup_flags);
+
+/* Returns the entry of a key, even one that has expired, or NULL. Changes nothing. */
+const struct entry *keyspace_peek(const struct database *db, const struct key *key);
 
 /* Prefetching for a batch: the bucket first, then (when that arrived) the entry. */
 void keyspace_prefetch_bucket(const struct database *db, uint64_t hash);

@@ -36,6 +36,7 @@ static bool keyspace_drain_step(void *state, uint64_t *freed)
 uint64_t keyspace_flush(struct database *db, bool async)
 {
     uint64_t count = db->keys.count;
+    keyspace_report_replacing(db, NULL);
     struct keyspace_drain *drain = mem_alloc(sizeof(*drain));
     *drain = (struct keyspace_drain){.keys = db->keys, .keyspace = db->keyspace};
     table_init(&db->keys, &keyspace_table_type);
@@ -103,7 +104,7 @@ static unsigned keyspace_sweep_bucket(struct database *db)
 
 bool keyspace_sweep(struct keyspace *keyspace, uint32_t budget_items)
 {
-    if (!keyspace->sweep_enabled || !keyspace->expiry_enabled)
+    if (!keyspace->sweep_enabled || !keyspace->expiry_enabled || keyspace->frozen)
         return false;
     uint32_t now_ticks = keyspace_deadline_ticks(keyspace->now_ms);
     for (int i = 0; i < keyspace->database_count; i++) {

@@ -29,6 +29,9 @@ void keyspace_free_entry(struct keyspace *keyspace, struct entry *entry);
 /* Removes the key in a slot, and reports it as evicted, or as expired when its time has come. */
 void keyspace_evict(struct database *db, uint64_t hash, struct entry **slot);
 
+/* Tells the observers that the contents of a database are about to be replaced. */
+void keyspace_report_replacing(struct database *db, const struct database *replacement);
+
 /* Removes a key that is there and has expired, and reports it. */
 void keyspace_expire_key(struct database *db, const struct key *key);
 

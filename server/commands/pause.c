@@ -1,0 +1,53 @@
+/* Letting clients wait. See pause.h. Main thread only. */
+#include "pause.h"
+
+#include "commands/commands.h"
+
+void pause_begin(struct commands *commands, enum pause_kind kind, int64_t end_ms)
+{
+    struct pause *pause = &commands->pause;
+    if (kind > pause->kind)
+        pause->kind = kind;
+    if (end_ms > pause->end_ms)
+        pause->end_ms = end_ms;
+    commands->keyspace->frozen = true;
+    pause_check(commands, commands->keyspace->now_ms);
+}
+
+void pause_end(struct commands *commands)
+{
+    commands->pause = (struct pause){0};
+    commands->keyspace->frozen = false;
+    const struct links *sessions = &commands->sessions.sessions;
+    for (struct links *at = sessions->next; at != sessions; at = at->next) {
+        struct session *session = links_container(at, struct session, links);
+        if (!(session->flags & SESSION_PAUSED))
+            continue;
+        session->flags &= ~(uint32_t)(SESSION_PAUSED | SESSION_BLOCKED);
+        session->transport->resume(session->connection);
+    }
+}
+
+void pause_check(struct commands *commands, int64_t now_ms)
+{
+    if (commands->pause.kind != PAUSE_NOTHING && commands->pause.end_ms <= now_ms)
+        pause_end(commands);
+}
+
+bool pause_holds(const struct pause *pause, struct session *session, unsigned command_flags)
+{
+    bool waits = pause->kind == PAUSE_ALL ||
+                 (pause->kind == PAUSE_WRITES && command_flags & (COMMAND_WRITE | COMMAND_MAY_REPLICATE));
+    if (!waits || session->flags & SESSION_MONITOR)
+        return false;
+    session->flags |= SESSION_PAUSED | SESSION_BLOCKED;
+    return true;
+}
+
+uint64_t pause_count(const struct session_list *sessions)
+{
+    uint64_t count = 0;
+    for (const struct links *at = sessions->sessions.next; at != &sessions->sessions; at = at->next)
+        count += (links_container(at, const struct session, links)->flags & SESSION_PAUSED) != 0;
+    return count;
+}
