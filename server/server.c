@@ -35,6 +35,11 @@ static void transport_describe(void *connection, struct connection_info *info)
     memcpy(info->local, facts.local, sizeof(info->local));
 }
 
+static uint64_t transport_memory_bytes(const void *connection)
+{
+    return connection_memory_bytes(connection);
+}
+
 static void transport_close(void *connection, bool flush)
 {
     connection_close(connection, flush);
@@ -67,6 +72,7 @@ static void transport_resume(void *connection)
 
 static const struct session_transport server_transport = {
     .describe = transport_describe,
+    .memory_bytes = transport_memory_bytes,
     .close = transport_close,
     .send = transport_send,
     .send_shared = transport_send_shared,
@@ -161,6 +167,7 @@ static void on_end(void *context)
     struct server *server = context;
     blocking_expire(&server->commands, server->keyspace.now_ms);
     pause_check(&server->commands, server->keyspace.now_ms);
+    client_limit_enforce(&server->commands);
     if (!reclaim_is_idle(&server->keyspace.reclaim) || server->commands.memory.evicting)
         server_wake_background(server);
 }

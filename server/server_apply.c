@@ -163,6 +163,7 @@ static int server_on_apply(void *context, const char *option_name, char *error, 
     }
     if (strcmp(option_name, "loglevel") == 0)
         log_set_level((enum log_level)server->config.process.log_level);
+    server->commands.clients.next_check_us = 0;
     if (strcmp(option_name, "maxmemory") == 0) {
         memory_limit_changed(&server->commands);
         if (server->commands.memory.evicting)

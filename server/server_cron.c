@@ -206,6 +206,7 @@ static void on_cron(uv_timer_t *timer)
     more |= mem_release_slabs();
     if (more)
         server_wake_background(server);
+    client_limit_enforce(&server->commands);
     server_limit_free_pages(server);
     if (server_compact_budget_us(server) > 0)
         server_wake_background(server);

@@ -113,8 +113,7 @@ static void client_describe(const struct call *call, const struct session *sessi
         (unsigned long long)pubsub_count(session, PUBSUB_SHARD), (long long)transaction_count(session),
         (unsigned long long)info.query_bytes, (unsigned long long)info.query_free_bytes,
         client_argument_bytes(call, session), queued_bytes, (unsigned long long)info.output_blocks,
-        (unsigned long long)info.output_bytes,
-        (unsigned long long)(info.memory_bytes + sizeof(*session) + texts_bytes + queued_bytes),
+        (unsigned long long)info.output_bytes, (unsigned long long)session_memory_bytes(session),
         info.output_bytes ? "rw" : "r", session->last_command ? session->last_command->full_name : "NULL",
         session->version);
     /* Redis 7.0 does not know these two: they are shown for clients that set them. */

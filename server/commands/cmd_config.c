@@ -50,6 +50,7 @@ void cmd_config_resetstat(struct call *call)
     commands->totals = (struct command_stats_total){0};
     commands->keyspace->stats = (struct keyspace_stats){0};
     memory_limit_reset_stats(&commands->memory);
+    commands->clients.evicted_clients = 0;
     commands->services->reset_stats(commands->services->server);
     reply_ok(call->reply);
 }

@@ -311,7 +311,7 @@ static void info_keys(struct info *info)
     info_count(info, "expired_time_cap_reached_count", stats->expired_time_cap_reached);
     info_count(info, "expire_cycle_cpu_milliseconds", stats->expire_sweep_us / 1000);
     info_count(info, "evicted_keys", stats->evicted_keys);
-    info_count(info, "evicted_clients", memory->evicted_clients);
+    info_count(info, "evicted_clients", info->commands->clients.evicted_clients);
     info_count(info, "total_eviction_exceeded_time", memory_limit_exceeded_total_ms(memory));
     info_number(info, "current_eviction_exceeded_time", memory_limit_exceeded_ms(memory));
     info_count(info, "keyspace_hits", stats->hits);

@@ -283,6 +283,7 @@ void commands_perform(struct call *call, struct registry_entry *entry)
 {
     struct commands *commands = call->commands;
     call->errors_before = call->reply->errors;
+    keyspace_begin_command(commands->keyspace);
     call->command->handler(call);
     if (call->reply->errors != call->errors_before) {
         entry->stats.failed_calls++;
@@ -389,7 +390,6 @@ enum request_outcome commands_execute(struct commands *commands, struct request 
     struct session *session = request->session;
     reply->version = session->version;
     session->active_ms = commands->keyspace->now_ms;
-    keyspace_begin_command(commands->keyspace);
     pubsub_begin_command(&commands->pubsub, session, reply);
 
     struct call call = {.session = session,

@@ -3,6 +3,7 @@
 
 #include "commands/blocking.h"
 #include "commands/call.h"
+#include "commands/client_limit.h"
 #include "commands/latency.h"
 #include "commands/memory_limit.h"
 #include "commands/monitor.h"
@@ -71,6 +72,7 @@ struct commands {
     struct blocking blocking;
     struct pubsub pubsub;
     struct memory_limit memory;
+    struct client_limit clients;
     struct watch_table watched;
     struct monitor monitor;
     struct pause pause;

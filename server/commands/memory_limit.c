@@ -61,7 +61,6 @@ uint64_t memory_limit_exceeded_total_ms(const struct memory_limit *limit)
 
 void memory_limit_reset_stats(struct memory_limit *limit)
 {
-    limit->evicted_clients = 0;
     limit->over_since_us = 0;
     limit->over_total_us = 0;
 }

@@ -28,7 +28,6 @@ struct memory_limit {
     int64_t batch_us;       /* spent for commands of this batch */
     int64_t over_since_us;  /* monotonic; 0: under the limit */
     uint64_t over_total_us; /* of the times before */
-    uint64_t evicted_clients;
 };
 
 /* A batch of commands begins: it has time to spend again. */

@@ -59,6 +59,22 @@ void session_free(struct session_list *list, struct session *session)
     mem_free(session, sizeof(*session));
 }
 
+static size_t text_bytes(const char *text)
+{
+    return text ? strlen(text) + 1 : 0;
+}
+
+uint64_t session_memory_bytes(const struct session *session)
+{
+    enum { SUBSCRIPTION_BYTES = 72 }; /* with its places in two tables */
+    uint64_t subscriptions = 0;
+    for (int kind = 0; kind < PUBSUB_KINDS; kind++)
+        subscriptions += pubsub_count(session, (enum pubsub_kind)kind);
+    return sizeof(*session) + text_bytes(session->name) + text_bytes(session->library_name) +
+           text_bytes(session->library_version) + subscriptions * SUBSCRIPTION_BYTES +
+           transaction_bytes(session) + session->transport->memory_bytes(session->connection);
+}
+
 struct session *session_by_id(const struct session_list *list, uint64_t id)
 {
     for (struct links *at = list->sessions.next; at != &list->sessions; at = at->next) {

@@ -59,6 +59,8 @@ struct connection_info {
 /* What a session may ask of its connection. */
 struct session_transport {
     void (*describe)(void *connection, struct connection_info *info);
+    /* memory_bytes alone. */
+    uint64_t (*memory_bytes)(const void *connection);
     /* Closes at the end of the turn; replies that were written are sent first when flush is set. */
     void (*close)(void *connection, bool flush);
     /* Sends bytes outside a command's reply (pushes, replies of clients that were blocked), after what was
@@ -107,6 +109,9 @@ void session_list_init(struct session_list *list);
 struct session *session_create(struct session_list *list, struct database *db, void *connection,
                                const struct session_transport *transport, int64_t now_ms);
 void session_free(struct session_list *list, struct session *session);
+
+/* Memory of a client: session, subscriptions, and the connection with its buffers. */
+uint64_t session_memory_bytes(const struct session *session);
 
 struct session *session_by_id(const struct session_list *list, uint64_t id);
 

@@ -505,7 +505,7 @@ static void address_format(const struct connection *connection, bool peer, char 
                  ntohs(address.v4.sin_port));
 }
 
-static uint64_t connection_memory_bytes(const struct connection *connection)
+uint64_t connection_memory_bytes(const struct connection *connection)
 {
     uint64_t bytes = sizeof(*connection);
     if (connection->pending)

@@ -86,6 +86,8 @@ struct connection_facts {
 };
 
 void connection_describe(const struct connection *connection, struct connection_facts *facts);
+/* memory_bytes alone. */
+uint64_t connection_memory_bytes(const struct connection *connection);
 /* As above, is_unix and is_loopback only: no system call. */
 void connection_describe_kind(const struct connection *connection, struct connection_facts *facts);
 /* Closes at the end of the turn; flush: replies written so far are sent first. */

@@ -22,6 +22,12 @@ static void describe(void *context, struct connection_info *info)
     snprintf(info->local, sizeof(info->local), "127.0.0.1:6379");
 }
 
+static uint64_t memory_bytes(const void *context)
+{
+    (void)context;
+    return 100;
+}
+
 static void close_connection(void *context, bool flush)
 {
     struct connection *connection = context;
@@ -35,8 +41,10 @@ static void set_trusted(void *context, bool trusted)
     connection->trusted = trusted;
 }
 
-static const struct session_transport transport = {
-    .describe = describe, .close = close_connection, .set_trusted = set_trusted};
+static const struct session_transport transport = {.describe = describe,
+                                                   .memory_bytes = memory_bytes,
+                                                   .close = close_connection,
+                                                   .set_trusted = set_trusted};
 
 static struct command_fixture fixture;
 static struct connection own, other;
@@ -243,7 +251,7 @@ Test(cmd_connection, describes_clients)
         "omem=0 tot-mem=%zu events=r cmd=%s user=default redir=-1 resp=2";
     expect("CLIENT SETNAME me", "+OK|");
     int length = snprintf(expected, sizeof(expected), format, 1, 5001, "me", 0, "N", 0, 10,
-                          100 + sizeof(struct session) + 2, "client|list");
+                          100 + sizeof(struct session) + 3, "client|list");
     length += snprintf(expected + length, sizeof(expected) - (size_t)length, format, 2, 5002, "", 7, "Ue", 3,
                        0, 100 + sizeof(struct session), "NULL");
     char reply[1200];
