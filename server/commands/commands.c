@@ -310,6 +310,8 @@ static void exec_refused(struct call *call)
     reply_truncate(reply, reply->error_start);
     reply_errorf(reply, "EXECABORT Transaction discarded because of: %s", reason);
     transaction_end(call->session);
+    if (call->commands->monitor.count) /* unlike other refused commands */
+        monitor_show(&call->commands->monitor, call);
 }
 
 /* Books a call that must not run; its error is the last thing in the reply. Entry is NULL for an unknown
