@@ -4,6 +4,7 @@
  * none writes any more.
  */
 #include "rdb_fixture.h"
+#include "ziplist_maker.h"
 
 #include "base/mem.h"
 #include "persist/rdb_write.h"
@@ -171,64 +172,9 @@ static void put_packed(struct buffer *packed)
     buffer_free(packed);
 }
 
-/* A ziplist under construction; previous: bytes of the last entry. */
-struct ziplist_maker {
-    struct buffer bytes;
-    size_t previous, last;
-    uint16_t count;
-};
-
-static struct ziplist_maker ziplist_begin(void)
-{
-    struct ziplist_maker maker = {.last = 10};
-    buffer_append(&maker.bytes, "0123456789", 10);
-    return maker;
-}
-
-static void ziplist_add(struct ziplist_maker *maker, const void *entry, size_t length)
-{
-    uint32_t previous = (uint32_t)maker->previous;
-    size_t start = maker->bytes.length;
-    if (previous < 254) {
-        buffer_append(&maker->bytes, (const char[]){(char)previous}, 1);
-    } else {
-        buffer_append(&maker->bytes, "\xfe", 1);
-        buffer_append(&maker->bytes, &previous, 4);
-    }
-    buffer_append(&maker->bytes, entry, length);
-    maker->last = start;
-    maker->previous = maker->bytes.length - start;
-    maker->count++;
-}
-
-#define ZIPLIST_ADD(maker, literal) ziplist_add(maker, literal, sizeof(literal) - 1)
-
-/* A string with a head of 1, 2 or 5 bytes. */
-static void ziplist_string(struct ziplist_maker *maker, int head, size_t length)
-{
-    char entry[5000];
-    if (head == 1)
-        entry[0] = (char)length;
-    else if (head == 2)
-        memcpy(entry, (const char[]){(char)(0x40 | length >> 8), (char)length}, 2);
-    else
-        memcpy(entry, (const char[]){(char)0x80, 0, 0, (char)(length >> 8), (char)length}, 5);
-    memset(entry + head, 's', length);
-    ziplist_add(maker, entry, (size_t)head + length);
-}
-
-static void ziplist_end(struct ziplist_maker *maker)
-{
-    buffer_append(&maker->bytes, "\xff", 1);
-    uint32_t total = (uint32_t)maker->bytes.length, last = (uint32_t)maker->last;
-    memcpy(maker->bytes.data, &total, 4);
-    memcpy(maker->bytes.data + 4, &last, 4);
-    memcpy(maker->bytes.data + 8, &maker->count, 2);
-}
-
 static void put_ziplist(struct ziplist_maker *maker)
 {
-    ziplist_end(maker);
+    ziplist_maker_end(maker);
     put_packed(&maker->bytes);
 }
 
@@ -298,12 +244,12 @@ Test(rdb_types, list_1_of_elements)
 /* Every kind of entry that ziplists have. */
 static void put_every_entry(void)
 {
-    struct ziplist_maker maker = ziplist_begin();
-    ziplist_string(&maker, 1, 3);
-    ziplist_string(&maker, 1, 63);
-    ziplist_string(&maker, 2, 64);
-    ziplist_string(&maker, 2, 300);
-    ziplist_string(&maker, 5, 4200);
+    struct ziplist_maker maker = ziplist_maker_make();
+    ziplist_maker_add_string(&maker, 1, 3);
+    ziplist_maker_add_string(&maker, 1, 63);
+    ziplist_maker_add_string(&maker, 2, 64);
+    ziplist_maker_add_string(&maker, 2, 300);
+    ziplist_maker_add_string(&maker, 5, 4200);
     ZIPLIST_ADD(&maker, "\xfe\x80");
     ZIPLIST_ADD(&maker, "\xc0\xff\x7f");
     ZIPLIST_ADD(&maker, "\xf0\x00\x00\x80");
@@ -329,7 +275,7 @@ Test(rdb_types, list_14_of_ziplists)
 {
     put_number(3);
     put_every_entry();
-    struct ziplist_maker empty = ziplist_begin(), last = ziplist_begin();
+    struct ziplist_maker empty = ziplist_maker_make(), last = ziplist_maker_make();
     put_ziplist(&empty);
     ZIPLIST_ADD(&last, "\xf3");
     put_ziplist(&last);
@@ -358,11 +304,11 @@ Test(rdb_types, damaged_ziplists)
         {11, (char)0x81, "long string"},
     };
     for (size_t i = 0; i <= sizeof(cases) / sizeof(cases[0]); i++) {
-        struct ziplist_maker maker = ziplist_begin();
+        struct ziplist_maker maker = ziplist_maker_make();
         ZIPLIST_ADD(&maker, "\x02"
                             "ab");
         ZIPLIST_ADD(&maker, "\xf6");
-        ziplist_end(&maker);
+        ziplist_maker_end(&maker);
         cr_assert_eq(maker.bytes.length, 17);
         if (i == sizeof(cases) / sizeof(cases[0])) {
             put_packed(&maker.bytes);
@@ -491,14 +437,14 @@ Test(rdb_types, zset_5_with_binary_scores)
 
 Test(rdb_types, zset_12_of_one_ziplist)
 {
-    struct ziplist_maker maker = ziplist_begin();
+    struct ziplist_maker maker = ziplist_maker_make();
     ZIPLIST_ADD(&maker, "\x01"
                         "a");
     ZIPLIST_ADD(&maker, "\xf1");
     ZIPLIST_ADD(&maker, "\xf9");
     ZIPLIST_ADD(&maker, "\x03"
                         "1.5");
-    ziplist_string(&maker, 2, 70);
+    ziplist_maker_add_string(&maker, 2, 70);
     ZIPLIST_ADD(&maker, "\xc0\x00\x10");
     put_ziplist(&maker);
     cr_assert_eq(load(12), 0, "%s", error.text);
@@ -518,10 +464,10 @@ Test(rdb_types, zset_12_of_one_ziplist)
         {"\xf9", NULL, "the ziplist is damaged"},
     };
     for (size_t i = 0; i < 3; i++) {
-        maker = ziplist_begin();
-        ziplist_add(&maker, wrong[i][0], strlen(wrong[i][0]));
+        maker = ziplist_maker_make();
+        ziplist_maker_add(&maker, wrong[i][0], strlen(wrong[i][0]));
         if (wrong[i][1])
-            ziplist_add(&maker, wrong[i][1], strlen(wrong[i][1]));
+            ziplist_maker_add(&maker, wrong[i][1], strlen(wrong[i][1]));
         put_ziplist(&maker);
         expect_refused(12, wrong[i][2]);
     }
@@ -677,31 +623,31 @@ Test(rdb_types, damaged_zipmaps)
 
 Test(rdb_types, hash_13_of_one_ziplist)
 {
-    struct ziplist_maker maker = ziplist_begin();
+    struct ziplist_maker maker = ziplist_maker_make();
     ZIPLIST_ADD(&maker, "\x01"
                         "f");
-    ziplist_string(&maker, 2, 100); /* longer than the limit, but packed once */
+    ziplist_maker_add_string(&maker, 2, 100); /* longer than the limit, but packed once */
     ZIPLIST_ADD(&maker, "\xfe\x80");
     ZIPLIST_ADD(&maker, "\xfd");
     put_ziplist(&maker);
     cr_assert_eq(load(13), 0, "%s", error.text);
     expect_hash("f=100*s -128=12 ");
     expect_encoding("listpack");
-    maker = ziplist_begin();
+    maker = ziplist_maker_make();
     for (int i = 0; i < 513; i++) {
         const char field[] = {(char)0xc0, (char)(i + 300), (char)((i + 300) >> 8)};
-        ziplist_add(&maker, field, 3);
+        ziplist_maker_add(&maker, field, 3);
         ZIPLIST_ADD(&maker, "\xf2");
     }
     put_ziplist(&maker);
     cr_assert_eq(load(13), 0);
     expect_encoding("hashtable");
     cr_assert_eq(hash_count(value()), 513);
-    maker = ziplist_begin();
+    maker = ziplist_maker_make();
     ZIPLIST_ADD(&maker, "\xf1");
     put_ziplist(&maker);
     expect_refused(13, "the ziplist is damaged");
-    maker = ziplist_begin();
+    maker = ziplist_maker_make();
     for (int i = 0; i < 4; i++)
         ZIPLIST_ADD(&maker, "\xf1");
     put_ziplist(&maker);
