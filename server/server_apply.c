@@ -50,6 +50,7 @@ void server_apply_settings(struct server *server)
     const struct config *config = &server->config;
     server->commands.settings = config->commands;
     server->commands.settings.save_points_set = config->persist.save_point_count > 0;
+    server->commands.settings.reply_max_bytes = config->net.output_limits[NET_CLIENT_NORMAL].hard_bytes;
     commands_update_settings(&server->commands);
     notify_set_classes(&server->commands.notify, (unsigned)config->notify_classes);
     authenticate_refresh(&server->commands.sessions, &server->commands.settings);

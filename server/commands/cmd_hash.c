@@ -331,11 +331,13 @@ static void draw_begin(const struct hash_draw *draw, uint64_t count)
     reply_array(draw->reply, flat ? 2 * count : count);
 }
 
-static void draw_repeating(const struct hash_draw *draw, const struct entry *entry, uint64_t count)
+static void draw_repeating(struct call *call, const struct hash_draw *draw, const struct entry *entry,
+                           uint64_t count)
 {
     struct hash_sample sample;
+    size_t begin = call->reply->buffer.length;
     draw_begin(draw, count);
-    while (count-- > 0) {
+    while (count-- > 0 && sample_reply_fits(call, begin)) {
         hash_random(entry, draw->random, &sample);
         draw_reply(draw, sample.field, sample.value);
     }
@@ -409,7 +411,7 @@ void cmd_hrandfield(struct call *call)
     struct hash_draw draw = {
         .reply = call->reply, .random = &call->keyspace->random, .with_values = with_values};
     if (count < 0)
-        draw_repeating(&draw, entry, -(uint64_t)count);
+        draw_repeating(call, &draw, entry, -(uint64_t)count);
     else
         draw_distinct(&draw, entry, (uint64_t)count);
 }

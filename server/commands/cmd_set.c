@@ -288,8 +288,9 @@ void cmd_spop(struct call *call)
 static void draw_repeating(struct call *call, struct set_view view, uint64_t count)
 {
     char scratch[SET_TEXT_BYTES];
+    size_t begin = call->reply->buffer.length;
     reply_array(call->reply, count);
-    while (count-- > 0)
+    while (count-- > 0 && sample_reply_fits(call, begin))
         reply_slice(call->reply, set_random(view, &call->keyspace->random, scratch));
 }
 

@@ -277,8 +277,9 @@ static void random_distinct(struct call *call, const struct entry *entry, uint64
 static void random_repeated(struct call *call, const struct entry *entry, uint64_t wanted, bool with_scores)
 {
     struct zset_item item;
+    size_t begin = call->reply->buffer.length;
     zset_reply_begin(call->reply, wanted, with_scores);
-    for (; wanted > 0; wanted--) {
+    for (; wanted > 0 && sample_reply_fits(call, begin); wanted--) {
         zset_random(entry, &call->keyspace->random, &item);
         zset_reply_item(call->reply, item.member, item.score, with_scores);
     }

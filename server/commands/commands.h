@@ -41,6 +41,7 @@ struct command_settings {
     int64_t maxmemory_eviction_tenacity;
     int64_t maxmemory_clients; /* negative: percent of maxmemory */
     int64_t max_clients;
+    uint64_t reply_max_bytes; /* what a client may leave unread (kept by the server); 0: no limit */
     int64_t hz;
     int databases;
 };

@@ -2,11 +2,17 @@
  * thread only. */
 #include "commands/sample.h"
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "commands/commands.h"
 
 #include <inttypes.h>
 
-enum { CAPACITY_MIN = 16 };
+enum {
+    CAPACITY_MIN = 16,
+    /* Of replies with repetition: redis-server goes on until memory ends. */
+    REPLY_MAX_BYTES = 256 * 1024 * 1024,
+};
 
 bool sample_read_count(struct call *call, int index, int64_t *count)
 {
@@ -18,6 +24,21 @@ bool sample_read_count(struct call *call, int index, int64_t *count)
         return false;
     }
     return true;
+}
+
+bool sample_reply_fits(struct call *call, size_t begin)
+{
+    uint64_t limit = call->commands->settings.reply_max_bytes;
+    if (limit == 0 || limit > REPLY_MAX_BYTES)
+        limit = REPLY_MAX_BYTES;
+    if (call->reply->buffer.length - begin <= limit)
+        return true;
+    log_warning("A client is closed: it asked for a random choice of more than %llu bytes",
+                (unsigned long long)limit);
+    reply_truncate(call->reply, begin);
+    call->session->flags |= SESSION_CLOSE_ASAP;
+    call->session->transport->close(call->session->connection, false);
+    return false;
 }
 
 void sample_drawn_init(struct sample_drawn *drawn, uint64_t count)

@@ -18,6 +18,11 @@
 /* Reads how many members are wanted; negative: with repetition. Replies an error and returns false. */
 bool sample_read_count(struct call *call, int index, int64_t *count);
 
+/* Members chosen with repetition make replies as long as the client likes: call between them. Once the reply,
+ * which started at begin of its buffer, is longer than the client may leave unread, or than 256 MB, it is
+ * dropped, its connection is closed, and this returns false. */
+bool sample_reply_fits(struct call *call, size_t begin);
+
 /* Is a pass over all members the better way? */
 static inline bool sample_prefers_pass(uint64_t wanted, uint64_t count)
 {

@@ -246,3 +246,25 @@ Test(limits, replies_that_nobody_reads_are_bounded)
     free(value);
     stop();
 }
+
+/* A random choice with repetition may be as long as the client says. */
+Test(limits, endless_choices_close_the_client)
+{
+    start((const char *[]){"--client-output-buffer-limit", "normal 1mb 0 0", NULL});
+    redisContext *client = client_connect(&server);
+    expect(client, "2", "SADD s a b");
+    expect(client, "1", "HSET h field value");
+    expect(client, "1", "ZADD z 1 a");
+    static const char *const endless[] = {"SRANDMEMBER s -9223372036854775807",
+                                          "HRANDFIELD h -4000000000000000000 WITHVALUES",
+                                          "ZRANDMEMBER z -9223372036854775807"};
+    for (size_t i = 0; i < sizeof(endless) / sizeof(endless[0]); i++) {
+        redisContext *greedy = client_connect(&server);
+        char *reply = client_run(greedy, endless[i]);
+        cr_assert_null(reply, "%s is answered", endless[i]);
+        redisFree(greedy);
+    }
+    expect_prefix(client, "[", "SRANDMEMBER s -20000");
+    redisFree(client);
+    stop();
+}
