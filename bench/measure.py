@@ -137,21 +137,45 @@ def measure_cpu(sides, options, progress):
 
 # Resident memory -----------------------------------------------------------------------------------------
 
+def words_command(words_of):
+    """A function that gives the bytes of a command from a function that gives its words."""
+
+    def command(index):
+        words = words_of(index)
+        return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+
+    return command
+
+
+def small_hash_words(index):
+    words = [b"HSET", b"key:%012d" % index]
+    for field in range(5):
+        words += [b"field%d" % field, b"%06x:%05x" % (index * 7 % 16777216, field)]
+    return words
+
+
 MEMORY_ROWS = [
-    ("16-byte key, 32-byte string", random_text(32), ()),
-    ("16-byte key, 8-byte string", lambda index: b"v%07x" % index, ()),
-    ("16-byte key, integer", lambda index: b"%d" % (1000000000 + index), ()),
-    ("16-byte key, 32-byte string, TTL", random_text(32), (b"EX", b"1000000")),
+    ("16-byte key, 32-byte string", set_command(random_text(32))),
+    ("16-byte key, 8-byte string", set_command(lambda index: b"v%07x" % index)),
+    ("16-byte key, integer", set_command(lambda index: b"%d" % (1000000000 + index))),
+    ("16-byte key, 32-byte string, TTL", set_command(random_text(32), b"EX", b"1000000")),
+    ("16-byte key, hash of 5 short fields", words_command(small_hash_words)),
+    ("17-byte member of one set", words_command(lambda index: [b"SADD", b"set", b"member:%010d" % index])),
+    ("16-byte field, 16-byte value of one hash",
+     words_command(lambda index: [b"HSET", b"hash", b"field:%010d" % index, b"value:%010x" % index])),
+    ("17-byte member of one sorted set",
+     words_command(lambda index: [b"ZADD", b"zset", b"%d" % (index * 7919 % 10000000), b"member:%010d" % index])),
+    ("17-byte element of one list", words_command(lambda index: [b"RPUSH", b"list", b"member:%010d" % index])),
 ]
 
 
-def bytes_per_key(sides, kind, value_of, options, count):
+def bytes_per_item(sides, kind, command_of, count):
     with sides.start(kind) as server:
         connection = server.connect()
-        fill(connection, 1000, set_command(value_of, *options))
+        fill(connection, 1000, command_of)
         connection.call("FLUSHALL")
         before = server.resident_bytes()
-        fill(connection, count, set_command(value_of, *options))
+        fill(connection, count, command_of)
         time.sleep(1)
         after = server.resident_bytes()
         connection.close()
@@ -180,11 +204,11 @@ def measure_memory(sides, options, progress):
     """Returns rows: (what, {kind: bytes})."""
     count = KEYS // 4 if options.quick else KEYS
     rows = []
-    for name, value_of, words in MEMORY_ROWS:
+    for name, command_of in MEMORY_ROWS:
         row = {}
         for kind in sides.in_turn(0):
             progress.say("memory: %s, %s" % (name, kind))
-            row[kind] = bytes_per_key(sides, kind, value_of, words, count)
+            row[kind] = bytes_per_item(sides, kind, command_of, count)
         rows.append((name, row))
     row = {}
     for kind in sides.in_turn(0):

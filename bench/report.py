@@ -78,7 +78,7 @@ def panels_of(results):
             panels.append(("Server processor time per request, pipeline %d (us)" % pipeline,
                            [plotted(row) for row in results["cpu"] if row[1] == pipeline]))
     if "memory" in results:
-        panels.append(("Resident bytes per key", [row for row in results["memory"] if row[0] != "connection, idle"]))
+        panels.append(("Resident bytes per item", [row for row in results["memory"] if row[0] != "connection, idle"]))
         panels.append(("Resident bytes per idle connection",
                        [row for row in results["memory"] if row[0] == "connection, idle"]))
     if "snapshot" in results:
