@@ -551,14 +551,19 @@ static const char foreign_dump[] = "REDIS0012\xf7" REDISJSON "\x02\x02\x05\x03"
                                    "abc\x07\x04json" REDISJSON "\x05\x02{}\x00\x00\x05known\x05value"
                                    "\xff\0\0\0\0\0\0\0\0";
 
-static void place_foreign_dump(struct server_process *server)
+static void place_dump(struct server_process *server, const void *data, size_t size)
 {
     char path[200];
     server_path(server, "dump.rdb", path, sizeof(path));
     FILE *file = fopen(path, "wb");
     cr_assert_not_null(file);
-    cr_assert_eq(fwrite(foreign_dump, 1, sizeof(foreign_dump) - 1, file), sizeof(foreign_dump) - 1);
+    cr_assert_eq(fwrite(data, 1, size, file), size);
     fclose(file);
+}
+
+static void place_foreign_dump(struct server_process *server)
+{
+    place_dump(server, foreign_dump, sizeof(foreign_dump) - 1);
 }
 
 Test(dumps, foreign_values_are_refused)
@@ -593,5 +598,30 @@ Test(dumps, foreign_values_are_left_out_on_demand)
     cr_assert_not(server_log_contains(&tested.server, "Saving over"));
     expect(tested.client, "OK", "SAVE");
     cr_assert(server_log_contains(&tested.server, "Saving over dump.rdb, which still holds the 3 values"));
+    side_stop(&tested);
+}
+
+Test(dumps, the_log_names_a_hundred_of_what_was_left_out)
+{
+    if (server_tested_is_oracle())
+        return; /* the option is ours */
+    struct bytes dump = {0};
+    bytes_append_text(&dump, "REDIS0012");
+    for (int i = 1; i <= 105; i++) {
+        bytes_append(&dump, "\x17\x03", 2);
+        bytes_format(&dump, "%03d", i);
+        bytes_append(&dump, "\x01x", 2);
+    }
+    bytes_append(&dump, "\xff\0\0\0\0\0\0\0\0", 9);
+    server_prepare(&tested.server, SERVER_TESTED, arguments("--rdb-drop-unknown", "yes"));
+    place_dump(&tested.server, dump.data, dump.size);
+    bytes_release(&dump);
+    server_start_again(&tested.server);
+    tested.client = client_connect_unix(&tested.server);
+    expect(tested.client, "0", "DBSIZE");
+    cr_assert(server_log_contains(&tested.server, "key \"100\" of database 0"));
+    cr_assert_not(server_log_contains(&tested.server, "key \"101\""));
+    cr_assert(server_log_contains(&tested.server, "Left out 5 more"));
+    cr_assert(server_log_contains(&tested.server, "105 values of dump.rdb are of types"));
     side_stop(&tested);
 }
