@@ -47,6 +47,12 @@ def write_markdown(path, facts, results):
         lines += table("Snapshots", ["what", "redis", "spindle", "redis/spindle"],
                        [["%s (%s)" % (name, unit), number(row["redis"]), number(row["spindle"]), "%.2f" % ratio(row)]
                         for name, unit, row in results["snapshot"]])
+    if "publish" in results:
+        lines += table("Server processor time per delivered message",
+                       ["subscribers", "publishers", "pipeline", "redis us", "spindle us", "redis/spindle"],
+                       [["{:,}".format(subscribers), str(publishers), str(pipeline), number(cost["redis"]),
+                         number(cost["spindle"]), "%.2f" % ratio(cost)]
+                        for subscribers, publishers, pipeline, cost in results["publish"]])
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
 
@@ -85,6 +91,10 @@ def panels_of(results):
         for wanted, title in (("s", "Snapshots (seconds)"), ("ms", "Fork stall (ms)"),
                               ("x", "Peak memory during BGSAVE (multiple of before)")):
             panels.append((title, [(name, row) for name, unit, row in results["snapshot"] if unit == wanted]))
+    if "publish" in results:
+        panels.append(("Server processor time per delivered message (us)",
+                       [("%d subscribers, %d x %d published" % (subscribers, publishers, pipeline), cost)
+                        for subscribers, publishers, pipeline, cost in results["publish"]]))
     return panels
 
 

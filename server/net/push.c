@@ -87,6 +87,27 @@ void connection_drop_pushes(struct connection *connection)
         blob_release(push_take(connection).blob);
 }
 
+static void worker_on_pause_over(uv_timer_t *pause)
+{
+    struct worker *worker = pause->data;
+    if (worker->push_count && worker->batch.count == 0)
+        worker_run(worker);
+}
+
+void worker_send_due_pushes(struct worker *worker)
+{
+    if (worker->push_count == 0 || uv_is_active((uv_handle_t *)&worker->pause))
+        return;
+    uint64_t start_ns = uv_hrtime();
+    worker_send_pushes(worker);
+    uint64_t spent_ms = (uv_hrtime() - start_ns) / 1000000;
+    if (spent_ms < NET_PUSH_LONG_MS)
+        return;
+    uint64_t pause_ms = spent_ms / 2 < NET_PUSH_PAUSE_MAX_MS ? spent_ms / 2 : NET_PUSH_PAUSE_MAX_MS;
+    uv_update_time(worker->loop);
+    uv_timer_start(&worker->pause, worker_on_pause_over, pause_ms, 0);
+}
+
 void worker_send_pushes(struct worker *worker)
 {
     for (size_t i = 0; i < worker->push_count; i++) {

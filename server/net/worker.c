@@ -232,7 +232,7 @@ void worker_run(struct worker *worker)
         worker->running = false;
         worker_trim_batch(worker);
     }
-    worker_send_pushes(worker);
+    worker_send_due_pushes(worker);
     worker->arena_used = 0;
     worker_settle(worker);
 }
@@ -303,7 +303,7 @@ static void worker_on_check(uv_check_t *check)
 static void worker_on_prepare(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
-    if (worker->push_count && worker->batch.count == 0)
+    if (worker->push_count && worker->batch.count == 0 && !uv_is_active((uv_handle_t *)&worker->pause))
         worker_run(worker);
 }
 
@@ -329,6 +329,8 @@ struct worker *worker_create(uv_loop_t *loop, const struct net_handlers *handler
     uv_prepare_init(loop, &worker->prepare);
     worker->prepare.data = worker;
     uv_prepare_start(&worker->prepare, worker_on_prepare);
+    uv_timer_init(loop, &worker->pause);
+    worker->pause.data = worker;
     uv_idle_init(loop, &worker->idle);
     worker->idle.data = worker;
     return worker;
@@ -345,6 +347,7 @@ void worker_stop(struct worker *worker)
     }
     uv_close((uv_handle_t *)&worker->check, NULL);
     uv_close((uv_handle_t *)&worker->prepare, NULL);
+    uv_close((uv_handle_t *)&worker->pause, NULL);
     uv_close((uv_handle_t *)&worker->idle, NULL);
 }
 

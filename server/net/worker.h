@@ -39,6 +39,10 @@ enum {
 #endif
     NET_READ_MIN_BYTES = NET_READ_BYTES / 4,
     NET_PUSHES_MAX_BYTES = 16 * 1024 * 1024,
+    /* A delivery of pushes that took at least this long is followed by a pause of half its time, in which
+     * more can gather. */
+    NET_PUSH_LONG_MS = 2,
+    NET_PUSH_PAUSE_MAX_MS = 5,
     /* Pieces in one system call. */
     OUTPUT_VECTORS = 64,
     /* Received at once into a long bulk string. */
@@ -176,6 +180,7 @@ struct worker {
     struct push *pushes;
     size_t push_count, push_capacity;
     uint64_t push_bytes;        /* of all of them, however many share a block */
+    uv_timer_t pause;           /* active after a long delivery */
     struct connection **active; /* touched in this turn */
     size_t active_count, active_capacity;
     struct connection **resumed;
@@ -205,6 +210,9 @@ struct deferred *deferred_copy(const struct request *request);
 /* push.c */
 /* Sends all that waits. Replies of the same connections must have been sent before. */
 void worker_send_pushes(struct worker *worker);
+/* As above at the end of a turn, unless a long delivery is only just over: who is busy with sending gets more
+ * done by sending more at once. */
+void worker_send_due_pushes(struct worker *worker);
 void connection_send_pushes(struct connection *connection);
 void connection_drop_pushes(struct connection *connection);
 static inline bool worker_has_many_pushes(const struct worker *worker)
