@@ -115,6 +115,21 @@ Test(pubsub, the_publisher_finds_its_own_message_in_front_of_the_count)
     expect_received(0, "");
 }
 
+Test(pubsub, transactions_subscribe_and_publish_in_order)
+{
+    run(0, "MULTI");
+    expect_reply(0, "SUBSCRIBE x y", "+QUEUED|");
+    run(0, "PUBLISH x self");
+    run(0, "GET a");
+    run(0, "UNSUBSCRIBE x");
+    expect_reply(0, "EXEC",
+                 "*4|*3|$9|subscribe|$1|x|:1|*3|$9|subscribe|$1|y|:2|"
+                 "*3|$7|message|$1|x|$4|self|:1|$-1|*3|$11|unsubscribe|$1|x|:1|");
+    expect_reply(0, "EXEC",
+                 "-EXECABORT Transaction discarded because of: Can't execute 'exec': only (P|S)SUBSCRIBE / "
+                 "(P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context|");
+}
+
 Test(pubsub, replies_that_are_off_do_not_hold_messages_back)
 {
     run(0, "HELLO 3");
