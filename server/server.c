@@ -24,7 +24,7 @@
 static void transport_describe(void *connection, struct connection_info *info)
 {
     struct connection_facts facts;
-    connection_describe(connection, &facts);
+    channel_describe(connection, &facts);
     *info = (struct connection_info){.fd = facts.fd,
                                      .query_bytes = facts.query_bytes,
                                      .query_free_bytes = facts.query_free_bytes,
@@ -37,37 +37,37 @@ static void transport_describe(void *connection, struct connection_info *info)
 
 static uint64_t transport_memory_bytes(const void *connection)
 {
-    return connection_memory_bytes(connection);
+    return channel_memory_bytes(connection);
 }
 
 static void transport_close(void *connection, bool flush)
 {
-    connection_close(connection, flush);
+    channel_close(connection, flush);
 }
 
 static void transport_send(void *connection, const char *data, size_t length)
 {
-    connection_send(connection, data, length);
+    channel_send(connection, data, length);
 }
 
 static void transport_send_shared(void *connection, struct blob *blob, size_t offset, size_t length)
 {
-    connection_send_shared(connection, blob, offset, length);
+    channel_send_shared(connection, blob, offset, length);
 }
 
 static void transport_set_subscriber(void *connection, bool subscriber)
 {
-    connection_set_class(connection, subscriber ? NET_CLIENT_PUBSUB : NET_CLIENT_NORMAL);
+    channel_set_class(connection, subscriber ? NET_CLIENT_PUBSUB : NET_CLIENT_NORMAL);
 }
 
 static void transport_set_trusted(void *connection, bool trusted)
 {
-    connection_set_trusted(connection, trusted);
+    channel_set_trusted(connection, trusted);
 }
 
 static void transport_resume(void *connection)
 {
-    connection_resume(connection);
+    channel_resume(connection);
 }
 
 static const struct session_transport server_transport = {
@@ -117,13 +117,13 @@ static const char *on_admit(void *context, bool is_unix, bool is_loopback)
     return NULL;
 }
 
-static void *on_opened(void *context, struct connection *connection)
+static void *on_opened(void *context, struct channel *channel)
 {
     struct server *server = context;
     struct session *session = session_create(&server->commands.sessions, &server->keyspace.databases[0],
-                                             connection, &server_transport, clock_wall_ms());
+                                             channel, &server_transport, clock_wall_ms());
     struct connection_facts facts;
-    connection_describe_kind(connection, &facts);
+    channel_describe_kind(channel, &facts);
     session->flags |=
         (facts.is_unix ? SESSION_UNIX_SOCKET : 0u) | (facts.is_loopback ? SESSION_LOOPBACK : 0u);
     authenticate_reset(session, &server->commands.settings);
@@ -144,16 +144,24 @@ static void on_begin(void *context)
     commands_begin_batch(&server->commands);
 }
 
-static void on_prepare_bucket(void *context, struct request *request)
+static void on_recognize(void *context, struct request *request)
 {
-    struct server *server = context;
-    commands_prepare_bucket(&server->commands, request);
+    const struct server *server = context;
+    commands_recognize(&server->commands, request);
+}
+
+static void on_prepare_bucket(void *context, struct request *request, bool recognized)
+{
+    const struct server *server = context;
+    if (!recognized)
+        commands_recognize(&server->commands, request);
+    commands_prepare_bucket(request);
 }
 
 static void on_prepare_entry(void *context, struct request *request)
 {
-    struct server *server = context;
-    commands_prepare_entry(&server->commands, request);
+    (void)context;
+    commands_prepare_entry(request);
 }
 
 static enum request_outcome on_execute(void *context, struct request *request, struct reply *reply)
@@ -172,19 +180,20 @@ static void on_end(void *context)
         server_wake_background(server);
 }
 
-static void server_create_worker(struct server *server)
+static void server_create_net(struct server *server)
 {
     const struct net_handlers handlers = {.context = server,
                                           .admit = on_admit,
                                           .opened = on_opened,
                                           .closed = on_closed,
+                                          .recognize = on_recognize,
                                           .begin = on_begin,
                                           .prepare_bucket = on_prepare_bucket,
                                           .prepare_entry = on_prepare_entry,
                                           .execute = on_execute,
                                           .end = on_end};
     const struct net_limits limits = {0};
-    server->worker = worker_create(&server->loop, &handlers, &limits);
+    server->net = net_create(&server->loop, &handlers, &limits, server->config.net.io_threads - 1);
 }
 
 /* ---- signals ---- */
@@ -280,7 +289,7 @@ int server_start(struct server *server)
     error = snapshot_init(&server->snapshot, &server->keyspace, NULL);
     if (error)
         return error;
-    server_create_worker(server);
+    server_create_net(server);
     process_raise_file_limit(&server->config.commands.max_clients);
     server_apply_settings(server);
     config_rename_commands(&server->config, &server->commands.registry);
@@ -303,7 +312,7 @@ int server_run(struct server *server)
 {
     while (!server->stopping)
         uv_run(&server->loop, UV_RUN_ONCE);
-    worker_flush(server->worker);
+    net_finish(server->net);
     server_close_listeners(server);
     log_notice("Spindle is now ready to exit, bye bye...");
     return server->exit_status;
@@ -318,12 +327,12 @@ static void close_handle(uv_handle_t *handle, void *context)
 
 void server_free(struct server *server)
 {
-    if (server->worker) {
+    if (server->net) {
         server_close_listeners(server);
-        worker_stop(server->worker);
+        net_stop(server->net);
         uv_walk(&server->loop, close_handle, NULL);
         uv_run(&server->loop, UV_RUN_DEFAULT);
-        worker_free(server->worker);
+        net_free(server->net);
         CHECK(uv_loop_close(&server->loop) == 0);
         snapshot_free(&server->snapshot);
         commands_free(&server->commands);

@@ -32,7 +32,7 @@ struct server {
     struct commands commands;
     struct snapshot snapshot;
     struct services services;
-    struct worker *worker;
+    struct net *net;
     struct listener *listeners[SERVER_LISTENERS_MAX];
     int listener_count;
     uv_timer_t cron;

@@ -58,9 +58,11 @@ void server_apply_settings(struct server *server)
     slowlog_trim(&server->commands.slowlog, config->commands.slowlog_max_len);
     struct net_limits limits = {.bulk_max_bytes = config->commands.proto_max_bulk_len,
                                 .query_max_bytes = config->net.query_max_bytes,
-                                .keepalive_s = config->net.tcp_keepalive_s};
+                                .keepalive_s = config->net.tcp_keepalive_s,
+                                .unread_client_bytes = (uint64_t)config->net.unread_client_bytes,
+                                .unread_total_bytes = (uint64_t)config->net.unread_total_bytes};
     memcpy(limits.output, config->net.output_limits, sizeof(limits.output));
-    worker_set_limits(server->worker, &limits);
+    net_set_limits(server->net, &limits);
 }
 
 /* ---- listeners ---- */
@@ -88,7 +90,7 @@ static int server_open_tcp(struct server *server)
             return -E2BIG;
         const char *address = net->bind[i];
         const char *host = address[0] == '-' ? address + 1 : address;
-        int error = listener_open_tcp(server->worker, host, net->port, net->tcp_backlog,
+        int error = listener_open_tcp(server->net, host, net->port, net->tcp_backlog,
                                       &server->listeners[server->listener_count]);
         if (error == 0) {
             server->listener_count++;
@@ -107,7 +109,7 @@ static int server_open_unix(struct server *server)
     const struct net_settings *net = &server->config.net;
     if (net->unix_socket == NULL || net->unix_socket[0] == '\0')
         return 0;
-    int error = listener_open_unix(server->worker, net->unix_socket, (unsigned)net->unix_socket_mode,
+    int error = listener_open_unix(server->net, net->unix_socket, (unsigned)net->unix_socket_mode,
                                    net->tcp_backlog, &server->listeners[server->listener_count]);
     if (error) {
         log_warning("Failed opening Unix socket %s: %s", net->unix_socket, strerror(-error));

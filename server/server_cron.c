@@ -162,9 +162,10 @@ static void server_sample_rates(struct server *server)
     int64_t now_us = clock_monotonic_us(), elapsed_us = now_us - last->time_us;
     if (elapsed_us < SAMPLE_INTERVAL_US)
         return;
-    const struct net_stats *net = worker_stats(server->worker);
+    struct net_stats net;
+    net_read_stats(server->net, &net);
     struct command_stats_total *totals = &server->commands.totals;
-    struct server_sample now = {now_us, totals->commands_processed, net->input_bytes, net->output_bytes};
+    struct server_sample now = {now_us, totals->commands_processed, net.input_bytes, net.output_bytes};
     if (last->time_us && now.commands >= last->commands && now.input_bytes >= last->input_bytes) {
         totals->operations_per_second = (now.commands - last->commands) * 1000000 / (uint64_t)elapsed_us;
         totals->input_bytes_per_second =
@@ -187,7 +188,7 @@ static void server_limit_free_pages(const struct server *server)
 static void server_each_second(struct server *server)
 {
     server_close_idle_clients(server);
-    worker_check_limits(server->worker);
+    net_check_limits(server->net);
     mem_decay();
     uint64_t used_bytes = allocator_used_bytes();
     if (used_bytes > server->peak_memory_bytes)

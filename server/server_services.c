@@ -182,18 +182,18 @@ static void facts_of_snapshots(const struct server *server, struct server_facts 
 
 static void facts_of_net(const struct server *server, struct server_facts *facts)
 {
-    const struct net_stats *net = worker_stats(server->worker);
-    facts->connections_received = net->connections_received;
-    facts->connections_rejected = net->connections_rejected;
-    facts->input_bytes = net->input_bytes;
-    facts->output_bytes = net->output_bytes;
-    facts->reads = net->reads;
-    facts->writes = net->writes;
-    facts->connections = net->connections;
-    facts->connection_bytes =
-        worker_connection_bytes(server->worker) + server->commands.sessions.count * sizeof(struct session);
-    facts->query_limit_disconnections = net->query_limit_disconnections;
-    facts->output_limit_disconnections = net->output_limit_disconnections;
+    struct net_stats net;
+    net_read_stats(server->net, &net);
+    facts->connections_received = net.connections_received;
+    facts->connections_rejected = net.connections_rejected;
+    facts->input_bytes = net.input_bytes;
+    facts->output_bytes = net.output_bytes;
+    facts->reads = net.reads;
+    facts->writes = net.writes;
+    facts->connections = net.connections;
+    facts->connection_bytes = net.connection_bytes + server->commands.sessions.count * sizeof(struct session);
+    facts->query_limit_disconnections = net.query_limit_disconnections;
+    facts->output_limit_disconnections = net.output_limit_disconnections;
     facts->tcp_port = server->config.net.port;
 }
 
@@ -219,8 +219,7 @@ static void service_facts(void *context, struct server_facts *facts)
 static void service_reset_stats(void *context)
 {
     struct server *server = context;
-    struct net_stats *net = worker_stats(server->worker);
-    *net = (struct net_stats){.connections = net->connections};
+    net_reset_stats(server->net);
     snapshot_reset_stats(&server->snapshot);
     server->sample = (struct server_sample){0};
 }

@@ -7,7 +7,8 @@
 /*
  * A long byte string that is handed on without being copied: received from a socket straight into a blob,
  * kept as a value, sent by reference. References are counted; a blob with more than one is not modified.
- * Counts are not atomic: main thread only.
+ * Counts are not atomic: main thread only, but for long blobs that nobody else has seen yet: those may be
+ * made and released by any thread.
  */
 
 struct blob {

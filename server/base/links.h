@@ -52,6 +52,18 @@ static inline void links_move_run(struct links *head, struct links *first, struc
     head->previous = last;
 }
 
+/* Moves all nodes of another list to the end of this one. */
+static inline void links_take(struct links *head, struct links *other)
+{
+    if (links_is_empty(other))
+        return;
+    other->next->previous = head->previous;
+    head->previous->next = other->next;
+    other->previous->next = head;
+    head->previous = other->previous;
+    links_init(other);
+}
+
 #define links_container(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 #endif

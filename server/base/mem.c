@@ -7,13 +7,15 @@
  * class's list; a slab that empties serves all classes again.
  *
  * Invariants: a slab is listed if and only if it has room; used counts blocks handed out;
- * mem_state.used_bytes is the sum of mem_round over live blocks. Main thread only.
+ * mem_state.small_bytes and large_bytes are sums of mem_round over live blocks. Main thread only, but for
+ * blocks from malloc.
  */
 #include "mem.h"
 
 #include "check.h"
 #include "links.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +41,7 @@ static void *mem_check_allocated(void *block)
  * promise. */
 enum { GUARD_BYTES = 16 };
 
-static size_t checked_used_bytes;
+static _Atomic size_t checked_used_bytes;
 
 size_t mem_round(size_t size)
 {
@@ -54,7 +56,7 @@ void *mem_try_alloc(size_t size)
     if (block == NULL)
         return NULL;
     memcpy(block, &size, sizeof(size));
-    checked_used_bytes += mem_round(size);
+    atomic_fetch_add_explicit(&checked_used_bytes, mem_round(size), memory_order_relaxed);
     return block + GUARD_BYTES;
 }
 
@@ -66,7 +68,7 @@ void mem_free(void *block, size_t size)
     size_t allocated;
     memcpy(&allocated, start, sizeof(allocated));
     CHECK(mem_round(allocated) == mem_round(size));
-    checked_used_bytes -= mem_round(size);
+    atomic_fetch_sub_explicit(&checked_used_bytes, mem_round(size), memory_order_relaxed);
     free(start);
 }
 
@@ -170,10 +172,10 @@ static struct {
     struct slab_stack warm;             /* empty slabs that hold pages */
     struct slab_stack cold;             /* and those that hold none */
     size_t slab_count;                  /* empty or open */
-    size_t used_bytes;
-    size_t large_bytes;   /* of used_bytes: from malloc */
-    size_t freed_bytes;   /* large ones freed since mem_release_large gave them back */
-    size_t evacuate_next; /* class to look at */
+    size_t small_bytes;                 /* handed out from slabs */
+    _Atomic size_t large_bytes;         /* from malloc: any thread */
+    _Atomic size_t freed_bytes; /* large ones freed since mem_release_large gave them back: any thread */
+    size_t evacuate_next;       /* class to look at */
     bool ready;
 } mem_state;
 
@@ -288,7 +290,7 @@ void *mem_alloc_movable(size_t size)
     if (size > MEM_SMALL_MAX_BYTES)
         return mem_alloc(size);
     size_t size_index = slab_class(size);
-    mem_state.used_bytes += size_index * 8;
+    mem_state.small_bytes += size_index * 8;
     return slab_alloc(SLAB_MOVABLE + size_index);
 }
 
@@ -385,19 +387,23 @@ size_t mem_round(size_t size)
 #endif
 }
 
+static void count_add(_Atomic size_t *count, size_t bytes)
+{
+    atomic_fetch_add_explicit(count, bytes, memory_order_relaxed);
+}
+
 void *mem_try_alloc(size_t size)
 {
     if (size <= MEM_SMALL_MAX_BYTES) {
         size_t class_index = slab_class(size);
-        mem_state.used_bytes += class_index * 8;
+        mem_state.small_bytes += class_index * 8;
         return slab_alloc(class_index);
     }
     if (size > SIZE_MAX / 2)
         return NULL;
     void *block = malloc(size);
     if (block) {
-        mem_state.used_bytes += mem_round(size);
-        mem_state.large_bytes += mem_round(size);
+        count_add(&mem_state.large_bytes, mem_round(size));
     }
     return block;
 }
@@ -406,24 +412,24 @@ void mem_free(void *block, size_t size)
 {
     if (block == NULL)
         return;
-    mem_state.used_bytes -= mem_round(size);
     if (size <= MEM_SMALL_MAX_BYTES) {
+        mem_state.small_bytes -= mem_round(size);
         slab_free(block);
         return;
     }
-    mem_state.large_bytes -= mem_round(size);
-    mem_state.freed_bytes += mem_round(size);
+    count_add(&mem_state.large_bytes, -mem_round(size));
+    count_add(&mem_state.freed_bytes, mem_round(size));
     free(block);
 }
 
 size_t mem_used_bytes(void)
 {
-    return mem_state.used_bytes;
+    return mem_state.small_bytes + atomic_load_explicit(&mem_state.large_bytes, memory_order_relaxed);
 }
 
 size_t mem_slab_used_bytes(void)
 {
-    return mem_state.used_bytes - mem_state.large_bytes;
+    return mem_state.small_bytes;
 }
 
 void mem_slab_measure(struct mem_slab_totals *totals)
@@ -518,8 +524,7 @@ void *mem_resize(void *block, size_t old_size, size_t new_size)
     if (block && old_size > MEM_SMALL_MAX_BYTES && new_size > MEM_SMALL_MAX_BYTES) {
         size_t old_round = mem_round(old_size);
         block = mem_check_allocated(realloc(block, new_size));
-        mem_state.used_bytes += mem_round(new_size) - old_round;
-        mem_state.large_bytes += mem_round(new_size) - old_round;
+        count_add(&mem_state.large_bytes, mem_round(new_size) - old_round);
         return block;
     }
 #endif

@@ -13,7 +13,8 @@
  * no header and the total is exact; builds with SPINDLE_DEBUG_CHECKS store the size and verify it at every
  * free.
  *
- * Main thread only (and a forked child, which inherits a consistent copy). Out of memory aborts.
+ * Main thread only (and a forked child, which inherits a consistent copy); blocks of more than
+ * MEM_SMALL_MAX_BYTES may be allocated and freed by any thread. Out of memory aborts.
  */
 
 enum {

@@ -60,21 +60,25 @@ static bool command_has_key_first(const struct command *command)
            command->key_specs[0].index == 1;
 }
 
-void commands_prepare_bucket(struct commands *commands, struct request *request)
+void commands_recognize(const struct commands *commands, struct request *request)
 {
     struct registry_entry *entry = registry_find(&commands->registry, request->argv[0]);
     request->command = entry;
     if (entry == NULL || request->argc < 2 || !command_has_key_first(entry->command))
         return;
-    const struct session *session = request->session;
     request->hash = hash_bytes(request->argv[1].data, request->argv[1].length);
     request->hashed = true;
-    keyspace_prefetch_bucket(session->db, request->hash);
 }
 
-void commands_prepare_entry(struct commands *commands, struct request *request)
+void commands_prepare_bucket(struct request *request)
 {
-    (void)commands;
+    const struct session *session = request->session;
+    if (request->hashed)
+        keyspace_prefetch_bucket(session->db, request->hash);
+}
+
+void commands_prepare_entry(struct request *request)
+{
     const struct session *session = request->session;
     if (request->hashed)
         keyspace_prefetch_entry(session->db, request->hash);

@@ -94,10 +94,13 @@ void commands_update_settings(struct commands *commands);
 /* A batch of requests is about to be executed: reads the clock once for all of them. */
 void commands_begin_batch(struct commands *commands);
 
-/* First look at a group of requests: finds the command, hashes the key, starts fetching its bucket. */
-void commands_prepare_bucket(struct commands *commands, struct request *request);
+/* Finds a request's command and hashes its key. Any thread: reads nothing that changes while clients are
+ * served. */
+void commands_recognize(const struct commands *commands, struct request *request);
+/* First look at a group of recognized requests: starts fetching the key's bucket. */
+void commands_prepare_bucket(struct request *request);
 /* Second look: starts fetching the entry. */
-void commands_prepare_entry(struct commands *commands, struct request *request);
+void commands_prepare_entry(struct request *request);
 
 /* Runs a call that may run, and books it: for EXEC, which has its own way to the queued commands. */
 void commands_perform(struct call *call, struct registry_entry *entry);

@@ -1,25 +1,26 @@
 /*
- * A client's socket: reading, parsing into the worker's batch, closing. See worker.h for who owns which
- * bytes. Runs on the thread of the connection's worker.
+ * A client's socket: reading, parsing into the worker's batch, ending. See worker.h for who owns which bytes.
+ * Runs on the thread of the connection's worker, but for connection_create.
  */
-#include "worker.h"
+#include "net/private.h"
 
 #include "base/check.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 static bool connection_takes_input(const struct connection *connection)
 {
-    return !(connection->flags &
-             (CONNECTION_DEAD | CONNECTION_CLOSING | CONNECTION_CLOSED | CONNECTION_OUTPUT_FULL));
+    return !(connection->flags & (CONNECTION_ENDED | CONNECTION_DEAF | CONNECTION_FULL | CONNECTION_PAUSED));
+}
+
+bool connection_may_parse(const struct connection *connection)
+{
+    return connection_takes_input(connection) &&
+           !(connection->flags & (CONNECTION_HELD | CONNECTION_WAITING));
 }
 
 static struct resp_limits connection_limits(const struct connection *connection)
@@ -28,44 +29,7 @@ static struct resp_limits connection_limits(const struct connection *connection)
                                 .stranger = !(connection->flags & CONNECTION_TRUSTED)};
 }
 
-/* ---- requests ---- */
-
-static void connection_fail(struct connection *connection, const struct resp_parser *parser)
-{
-    struct worker *worker = connection->worker;
-    char *text = malloc(NET_ERROR_TEXT_BYTES);
-    CHECK(text != NULL);
-    resp_error_text(parser, text, NET_ERROR_TEXT_BYTES);
-    batch_add(worker, connection)->error = text;
-}
-
-/* Adds the request that the parser has completed; data is its first byte. */
-static void connection_add_parsed(struct connection *connection, const struct resp_parser *parser,
-                                  const char *data)
-{
-    if (parser->count == 0)
-        return;
-    struct worker *worker = connection->worker;
-    struct batch_request *item = batch_add(worker, connection);
-    struct slice *slices = batch_slices(worker, parser->count);
-    for (uint32_t i = 0; i < parser->count; i++)
-        slices[i] = (struct slice){data + parser->arguments[i].offset, parser->arguments[i].length};
-    item->request.argc = parser->count;
-    worker->batch.slice_count += parser->count;
-
-    struct pending *pending = connection->pending;
-    if (pending == NULL || pending->bulk_count == 0)
-        return;
-    item->request.blobs = calloc(parser->count, sizeof(struct blob *));
-    CHECK(item->request.blobs != NULL);
-    for (uint32_t i = 0; i < pending->bulk_count; i++) {
-        const struct pending_bulk *bulk = &pending->bulks[i];
-        slices[bulk->index] = (struct slice){bulk->blob->data, bulk->blob->length_bytes};
-        item->request.blobs[bulk->index] = bulk->blob;
-    }
-    pending->bulk_count = 0;
-    pending->bulk_bytes = 0;
-}
+/* ---- incomplete requests ---- */
 
 static struct pending *pending_create(void)
 {
@@ -89,49 +53,32 @@ static void pending_free(struct pending *pending)
     free(pending);
 }
 
-/* Adds every complete request that starts in data; returns the bytes used. Stops at an incomplete one and
- * leaves its state in parser, or at an error, which uses up everything. */
-static size_t connection_parse(struct connection *connection, struct resp_parser *parser, char *data,
-                               size_t length)
+/* Tells the gauges what the connection keeps, and ends it when that is too much. */
+static void connection_note_query(struct connection *connection)
 {
+    const struct pending *pending = connection->pending;
+    struct connection_gauges *gauges = &connection->gauges;
     struct worker *worker = connection->worker;
-    struct resp_limits limits = connection_limits(connection);
-    size_t used = 0;
-    while (used < length) {
-        if (parser->position == 0) {
-            uint32_t count = 0;
-            struct slice *slices = batch_slices(worker, 16);
-            size_t taken = resp_parse_whole(data + used, length - used, &limits, slices, 16, &count);
-            if (taken) {
-                used += taken;
-                parser->scanned = 0; /* an earlier attempt may have looked at the cut first line */
-                if (count == 0)
-                    continue;
-                batch_add(worker, connection)->request.argc = count;
-                worker->batch.slice_count += count;
-                if (limits.stranger)
-                    break;
-                continue;
-            }
-        }
-        enum resp_status status = resp_parse(parser, data + used, length - used, &limits);
-        if (status == RESP_INCOMPLETE)
-            return used;
-        if (status == RESP_ERROR) {
-            connection_fail(connection, parser);
-            resp_parser_reset(parser);
-            return length;
-        }
-        connection_add_parsed(connection, parser, data + used);
-        used += parser->position;
-        resp_parser_reset(parser);
-        if (limits.stranger)
-            break;
-    }
-    /* The request of a stranger may authenticate it: what follows is read under other limits. */
-    if (used < length)
-        connection->flags |= CONNECTION_MORE;
-    return used;
+    uint64_t before = counter_read(&gauges->query_bytes) + counter_read(&gauges->query_free_bytes);
+    uint64_t used = pending ? pending->buffer.length + pending->bulk_bytes : 0;
+    uint64_t room = pending ? pending->buffer.capacity - pending->buffer.length : 0;
+    atomic_store_explicit(&gauges->query_bytes, used, memory_order_relaxed);
+    atomic_store_explicit(&gauges->query_free_bytes, room, memory_order_relaxed);
+    counter_add(&worker->counters.buffer_bytes, used + room - before);
+    if (worker->limits.query_max_bytes <= 0 || (int64_t)used <= worker->limits.query_max_bytes)
+        return;
+    counter_add(&worker->counters.query_limit_disconnections, 1);
+    connection_end(connection, GONE_QUERY_LIMIT);
+}
+
+static void connection_drop_pending(struct connection *connection)
+{
+    connection->flags &= (uint16_t)~CONNECTION_UNPARSED;
+    if (connection->pending == NULL)
+        return;
+    pending_free(connection->pending);
+    connection->pending = NULL;
+    connection_note_query(connection);
 }
 
 /* A long bulk string is being read: give it a block of its own. */
@@ -144,7 +91,7 @@ static void pending_start_bulk(struct pending *pending)
     struct blob *blob = blob_try_create(wanted + 2);
     if (blob == NULL)
         return; /* the buffer will have to do, as far as it can grow */
-    size_t start = pending->consumed + parser->position;
+    size_t start = parser->position;
     size_t have = pending->buffer.length > start ? pending->buffer.length - start : 0;
     CHECK(have <= wanted + 2);
     memcpy(blob->data, pending->buffer.data + start, have);
@@ -167,173 +114,376 @@ static void pending_finish_bulk(struct pending *pending)
     resp_parser_bulk_elsewhere(parser);
 }
 
-static void connection_check_query_limit(struct connection *connection)
+/* ---- requests ---- */
+
+static struct batch_item *connection_add_item(struct connection *connection, uint32_t argc)
 {
-    const struct pending *pending = connection->pending;
     struct worker *worker = connection->worker;
-    if (pending == NULL || worker->limits.query_max_bytes <= 0 ||
-        (int64_t)(pending->buffer.length - pending->consumed + pending->bulk_bytes) <=
-            worker->limits.query_max_bytes)
-        return;
-    worker->stats.query_limit_disconnections++;
-    connection_close(connection, false);
+    struct batch_item *item = worker_add_item(worker, connection);
+    item->request.argc = argc;
+    worker->batch->slice_count += argc;
+    return item;
 }
 
-void connection_parse_pending(struct connection *connection)
+static void connection_fail(struct connection *connection, const struct resp_parser *parser)
+{
+    char *text = malloc(NET_ERROR_TEXT_BYTES);
+    CHECK(text != NULL);
+    resp_error_text(parser, text, NET_ERROR_TEXT_BYTES);
+    struct batch_item *item = connection_add_item(connection, 0);
+    item->kind = ITEM_ERROR;
+    item->error = text;
+    connection->flags |= CONNECTION_DEAF;
+}
+
+/* Gives a request the blocks that hold its long arguments. */
+static void connection_add_bulks(struct connection *connection, struct batch_item *item, struct slice *slices)
 {
     struct pending *pending = connection->pending;
-    if (pending == NULL || pending->bulk || (connection->flags & CONNECTION_HELD) ||
-        !connection_takes_input(connection))
-        return;
-    pending->consumed +=
-        connection_parse(connection, &pending->parser, pending->buffer.data + pending->consumed,
-                         pending->buffer.length - pending->consumed);
-    pending_start_bulk(pending);
-    connection_check_query_limit(connection);
+    item->request.blobs = calloc(item->request.argc, sizeof(struct blob *));
+    CHECK(item->request.blobs != NULL);
+    for (uint32_t i = 0; i < pending->bulk_count; i++) {
+        const struct pending_bulk *bulk = &pending->bulks[i];
+        slices[bulk->index] = (struct slice){bulk->blob->data, bulk->blob->length_bytes};
+        item->request.blobs[bulk->index] = bulk->blob;
+    }
+    pending->bulk_count = 0;
+    pending->bulk_bytes = 0;
 }
 
-/* Keeps what the arena holds of an incomplete request, with the parser's state. */
-static void connection_keep(struct connection *connection, const char *data, size_t length)
+/* Adds the request that the parser has completed; data is its first byte. */
+static struct batch_item *connection_add_parsed(struct connection *connection,
+                                                const struct resp_parser *parser, const char *data)
 {
     struct worker *worker = connection->worker;
-    struct pending *pending = pending_create();
-    connection->pending = pending;
-    buffer_append(&pending->buffer, data, length);
-    struct resp_parser parser = pending->parser;
-    pending->parser = worker->parser;
-    worker->parser = parser;
-    pending_start_bulk(pending);
-    connection_check_query_limit(connection);
+    struct slice *slices = batch_slices(worker->batch, parser->count);
+    for (uint32_t i = 0; i < parser->count; i++)
+        slices[i] = (struct slice){data + parser->arguments[i].offset, parser->arguments[i].length};
+    struct batch_item *item = connection_add_item(connection, parser->count);
+    if (connection->pending && connection->pending->bulk_count)
+        connection_add_bulks(connection, item, slices);
+    return item;
+}
+
+/* A request of a stranger may authenticate it: what follows is read under other limits, when it has run. */
+static void connection_await(struct connection *connection, struct batch_item *item)
+{
+    item->is_stranger = true;
+    connection->flags |= CONNECTION_WAITING;
+}
+
+/* Adds every complete request that starts in data; returns the bytes used. Stops at an incomplete one and
+ * leaves its state in parser, at an error, which uses up everything, and behind a stranger's request. */
+static size_t connection_parse(struct connection *connection, struct resp_parser *parser, char *data,
+                               size_t length)
+{
+    struct worker *worker = connection->worker;
+    struct resp_limits limits = connection_limits(connection);
+    struct batch *batch = worker->batch ? worker->batch : worker_take_batch(worker);
+    size_t used = 0;
+    while (used < length) {
+        struct batch_item *item = NULL;
+        if (parser->position == 0) {
+            uint32_t count = 0;
+            size_t taken =
+                resp_parse_whole(data + used, length - used, &limits, batch_slices(batch, 16), 16, &count);
+            if (taken) {
+                used += taken;
+                parser->scanned = 0; /* an earlier attempt may have looked at the cut first line */
+                if (count == 0)
+                    continue;
+                item = connection_add_item(connection, count);
+                if (__builtin_expect(!limits.stranger, 1))
+                    continue;
+                connection_await(connection, item);
+                return used;
+            }
+        }
+        enum resp_status status = resp_parse(parser, data + used, length - used, &limits);
+        if (status == RESP_INCOMPLETE)
+            return used;
+        if (status == RESP_ERROR) {
+            connection_fail(connection, parser);
+            resp_parser_reset(parser);
+            return length;
+        }
+        if (parser->count)
+            item = connection_add_parsed(connection, parser, data + used);
+        used += parser->position;
+        resp_parser_reset(parser);
+        if (limits.stranger && item) {
+            connection_await(connection, item);
+            return used;
+        }
+    }
+    return used;
+}
+
+/* What connection_parse left over: the rest is not looked at when the connection waits. */
+static void connection_note_rest(struct connection *connection)
+{
+    if (connection->flags & CONNECTION_WAITING)
+        connection->flags |= CONNECTION_UNPARSED;
+    else
+        pending_start_bulk(connection->pending);
+    connection_note_query(connection);
+}
+
+/* Parses what a connection keeps in its own buffer, which goes to the batch with its requests. */
+static void connection_parse_pending(struct connection *connection)
+{
+    struct pending *pending = connection->pending;
+    if (pending == NULL || pending->bulk)
+        return;
+    connection->flags &= (uint16_t)~CONNECTION_UNPARSED;
+    struct buffer *buffer = &pending->buffer;
+    size_t used = connection_parse(connection, &pending->parser, buffer->data, buffer->length);
+    if (used) {
+        struct buffer tail = {0};
+        buffer_append(&tail, buffer->data + used, buffer->length - used);
+        batch_keep_buffer(connection->worker->batch, buffer->data);
+        *buffer = tail;
+    }
+    if (buffer->length == 0)
+        connection_drop_pending(connection);
+    else
+        connection_note_rest(connection);
 }
 
 /* ---- reading ---- */
 
+/* Tells the main thread that the last request is on its way. */
+static void connection_tell_gone(struct connection *connection, enum gone_reason reason)
+{
+    if (connection->flags & CONNECTION_TOLD)
+        return;
+    connection->flags |= CONNECTION_TOLD | CONNECTION_DEAF;
+    struct batch_item *item = worker_add_item(connection->worker, connection);
+    item->kind = ITEM_GONE;
+    item->reason = (uint8_t)reason;
+}
+
 static ssize_t connection_receive(struct connection *connection, void *into, size_t room)
 {
-    struct worker *worker = connection->worker;
+    struct worker_counters *counters = &connection->worker->counters;
     ssize_t got;
     do
         got = recv(connection->fd, into, room, 0);
     while (got < 0 && errno == EINTR);
-    worker->stats.reads++;
+    counter_add(&counters->reads, 1);
     if (got > 0)
-        worker->stats.input_bytes += (uint64_t)got;
-    else if (got == 0 || errno != EAGAIN)
-        connection_close(connection, false);
+        counter_add(&counters->input_bytes, (uint64_t)got);
+    else if (got == 0) /* it may still wait for replies to what it has sent */
+        connection_tell_gone(connection, GONE_CLOSED);
+    else if (errno != EAGAIN)
+        connection_end(connection, GONE_CLOSED);
     return got;
 }
 
-static void connection_read_fresh(struct connection *connection)
+/* A read that filled the room it was given may have left more behind: the connection comes again, in turn
+ * with others like it. */
+static void connection_note_appetite(struct connection *connection, size_t got, size_t room)
 {
-    struct worker *worker = connection->worker;
-    if (NET_ARENA_BYTES - worker->arena_used < NET_READ_MIN_BYTES) {
-        worker_run(worker);
-        if (connection->flags & (CONNECTION_DEAD | CONNECTION_CLOSED))
-            return;
-        worker_touch(worker, connection);
-    }
-    size_t room = NET_ARENA_BYTES - worker->arena_used;
-    char *data = worker->arena + worker->arena_used;
-    ssize_t got = connection_receive(connection, data, room < NET_READ_BYTES ? room : NET_READ_BYTES);
-    if (got <= 0)
-        return;
-    size_t length = (size_t)got;
-    worker->arena_used += (length + 7) & ~(size_t)7;
-    if (worker->arena_used > NET_ARENA_BYTES)
-        worker->arena_used = NET_ARENA_BYTES;
-    if (connection->flags & CONNECTION_HELD) {
-        connection->pending = pending_create();
-        buffer_append(&connection->pending->buffer, data, length);
-        connection_check_query_limit(connection);
+    if (got < room) {
+        connection->flags &= (uint16_t)~CONNECTION_HEAVY;
         return;
     }
-    size_t used = connection_parse(connection, &worker->parser, data, length);
-    if (used < length)
-        connection_keep(connection, data + used, length - used);
+    connection->flags |= CONNECTION_HEAVY | CONNECTION_HUNGRY;
+    worker_revisit(connection->worker, connection);
 }
 
-static void connection_read_bulk(struct connection *connection)
+/* Receives behind what the connection has kept of an incomplete request, both in the arena. */
+static size_t connection_read_arena(struct connection *connection)
+{
+    struct worker *worker = connection->worker;
+    struct batch *batch = worker->batch ? worker->batch : worker_take_batch(worker);
+    struct pending *pending = connection->pending;
+    size_t kept = pending ? pending->buffer.length : 0;
+    size_t room = NET_ARENA_BYTES - batch->arena_used - kept;
+    size_t most = connection->flags & CONNECTION_HEAVY ? NET_READ_BYTES : NET_READ_FIRST_BYTES;
+    if (room > most)
+        room = most;
+    char *data = batch->arena + batch->arena_used;
+    ssize_t got = connection_receive(connection, data + kept, room);
+    if (got <= 0)
+        return 0;
+    if (kept)
+        memcpy(data, pending->buffer.data, kept);
+    size_t length = kept + (size_t)got;
+    size_t used = connection_parse(connection, pending ? &pending->parser : &worker->parser, data, length);
+    batch->arena_used += (used + 7) & ~(size_t)7;
+    if (used < length) {
+        if (pending == NULL) {
+            pending = connection->pending = pending_create();
+            struct resp_parser parser = pending->parser;
+            pending->parser = worker->parser;
+            worker->parser = parser;
+        }
+        pending->buffer.length = 0;
+        buffer_append(&pending->buffer, data + used, length - used);
+        connection_note_rest(connection);
+    } else if (pending) {
+        connection_drop_pending(connection);
+    }
+    connection_note_appetite(connection, (size_t)got, room);
+    return (size_t)got;
+}
+
+static size_t connection_read_bulk(struct connection *connection)
 {
     struct pending *pending = connection->pending;
     struct blob *blob = pending->bulk;
     size_t wanted = (size_t)pending->parser.bulk_length + 2 - blob->length_bytes;
+    size_t taken = 0;
     if (wanted) {
         ssize_t got = connection_receive(connection, blob->data + blob->length_bytes,
                                          wanted < NET_BULK_READ_BYTES ? wanted : NET_BULK_READ_BYTES);
         if (got <= 0)
-            return;
-        blob->length_bytes += (size_t)got;
-        wanted -= (size_t)got;
+            return 0;
+        taken = (size_t)got;
+        blob->length_bytes += taken;
+        wanted -= taken;
     }
     if (wanted == 0) {
         pending_finish_bulk(pending);
-        connection_parse_pending(connection);
+        if (connection_may_parse(connection))
+            connection_parse_pending(connection);
+        else
+            connection->flags |= CONNECTION_UNPARSED;
     }
+    return taken;
 }
 
-static void connection_read_pending(struct connection *connection)
+/* Receives into the connection's own buffer: a request that is long, or input that must wait. */
+static size_t connection_read_pending(struct connection *connection)
 {
+    if (connection->pending == NULL)
+        connection->pending = pending_create();
     struct pending *pending = connection->pending;
-    if (pending->bulk) {
-        connection_read_bulk(connection);
-        return;
-    }
     char *into = buffer_reserve(&pending->buffer, NET_READ_BYTES);
     ssize_t got = connection_receive(connection, into, NET_READ_BYTES);
+    if (got > 0)
+        pending->buffer.length += (size_t)got;
+    if (pending->buffer.length == 0) {
+        connection_drop_pending(connection);
+        return 0;
+    }
     if (got <= 0)
-        return;
-    pending->buffer.length += (size_t)got;
-    connection_parse_pending(connection);
-    connection_check_query_limit(connection);
+        return 0;
+    if (connection_may_parse(connection)) {
+        connection_parse_pending(connection);
+    } else {
+        connection->flags |= CONNECTION_UNPARSED;
+        connection_note_query(connection);
+    }
+    if (connection_may_parse(connection))
+        connection_note_appetite(connection, (size_t)got, NET_READ_BYTES);
+    return (size_t)got;
+}
+
+static bool batch_has_arena(const struct batch *batch)
+{
+    return batch == NULL || NET_ARENA_BYTES - batch->arena_used >= NET_TAIL_BYTES + NET_READ_FIRST_BYTES;
+}
+
+static size_t connection_read(struct connection *connection)
+{
+    struct worker *worker = connection->worker;
+    if (!connection_takes_input(connection))
+        return 0;
+    if (connection->pending && connection->pending->bulk)
+        return connection_read_bulk(connection);
+    if (!connection_may_parse(connection) || connection->flags & CONNECTION_UNPARSED ||
+        (connection->pending && connection->pending->buffer.length > NET_TAIL_BYTES))
+        return connection_read_pending(connection);
+    if (!batch_has_arena(worker->batch)) {
+        worker_hand_over(worker);
+        if (!connection_may_parse(connection) || !worker_has_room(worker)) {
+            connection->flags |= CONNECTION_HUNGRY;
+            worker_revisit(worker, connection);
+            return 0;
+        }
+    }
+    return connection_read_arena(connection);
+}
+
+size_t connection_go_on(struct connection *connection)
+{
+    size_t taken = 0;
+    if (connection->flags & CONNECTION_ENDED)
+        return 0;
+    if (connection->flags & CONNECTION_UNPARSED && connection_may_parse(connection)) {
+        taken = connection->pending->buffer.length;
+        connection_parse_pending(connection);
+    }
+    if (connection->flags & CONNECTION_HUNGRY) {
+        connection->flags &= (uint16_t)~CONNECTION_HUNGRY;
+        taken += connection_read(connection);
+    }
+    connection_watch(connection);
+    return taken;
 }
 
 static void connection_on_poll(uv_poll_t *poll, int status, int events)
 {
     struct connection *connection = (struct connection *)(void *)poll;
+    struct worker *worker = connection->worker;
     CHECK(connection->magic == CONNECTION_MAGIC);
-    if (connection->flags & (CONNECTION_DEAD | CONNECTION_CLOSED))
+    if (connection->flags & CONNECTION_ENDED)
         return;
-    worker_touch(connection->worker, connection);
     if (status < 0) {
-        connection_close(connection, false);
+        connection_end(connection, GONE_CLOSED);
         return;
     }
     if (events & UV_WRITABLE) {
         output_flush(connection);
         output_check_limit(connection);
-        if (connection->output == NULL && (connection->flags & CONNECTION_CLOSING))
-            connection_close(connection, false);
+        if (connection->output == NULL && connection->flags & CONNECTION_CLOSING)
+            connection_end(connection, GONE_CLOSED);
         connection_watch(connection);
     }
-    if (!(events & UV_READABLE) || !connection_takes_input(connection))
+    if (!(events & UV_READABLE) || connection->flags & CONNECTION_HUNGRY)
         return;
-    if (connection->pending && connection->pending->consumed) {
-        /* Requests of this batch lie in the buffer that is about to grow. */
-        worker_run(connection->worker);
-        if ((connection->flags & (CONNECTION_DEAD | CONNECTION_CLOSED)) ||
-            !connection_takes_input(connection))
-            return;
-        worker_touch(connection->worker, connection);
+    if (!worker_has_room(worker)) {
+        connection->flags |= CONNECTION_HUNGRY;
+        worker_revisit(worker, connection);
+    } else {
+        connection_read(connection);
     }
-    if (connection->pending)
-        connection_read_pending(connection);
-    else
-        connection_read_fresh(connection);
-    if (connection->worker->batch.count >= NET_BATCH_REQUESTS)
-        worker_run(connection->worker);
+    connection_watch(connection);
+    if (worker->batch && worker->batch->count >= NET_BATCH_REQUESTS)
+        worker_hand_over(worker);
+}
+
+/* Decides whether the connection leaves too much unread to be read from; tells the main thread when what it
+ * waits for has come. */
+static void connection_weigh_output(struct connection *connection)
+{
+    uint64_t queued = connection->output ? connection->output->bytes : 0;
+    const struct worker *worker = connection->worker;
+    uint64_t allowance = queued ? output_allowance_bytes(worker->net, &worker->limits) : UINT64_MAX;
+    if (queued > allowance)
+        connection->flags |= CONNECTION_FULL;
+    else if (queued <= allowance / 2)
+        connection->flags &= (uint16_t)~CONNECTION_FULL;
+    if (connection->flags & CONNECTION_PAUSED && queued <= allowance / 2) {
+        connection->flags = (uint16_t)((connection->flags & ~CONNECTION_PAUSED) | CONNECTION_HELD);
+        worker_add_item(connection->worker, connection)->kind = ITEM_DRAINED;
+    }
 }
 
 /* Watches for what the connection can go on with. */
 void connection_watch(struct connection *connection)
 {
-    if (connection->flags & CONNECTION_CLOSED)
+    if (!(connection->flags & CONNECTION_POLLED))
         return;
-    uint64_t queued = connection->output ? connection->output->bytes : 0;
-    if (queued > NET_OUTPUT_HOLD_BYTES)
-        connection->flags |= CONNECTION_OUTPUT_FULL;
-    else if (queued < NET_OUTPUT_HOLD_BYTES / 2)
-        connection->flags &= (uint16_t)~CONNECTION_OUTPUT_FULL;
-    int events = (connection_takes_input(connection) ? UV_READABLE : 0) | (queued ? UV_WRITABLE : 0);
+    if (connection->output || connection->flags & (CONNECTION_FULL | CONNECTION_PAUSED))
+        connection_weigh_output(connection);
+    if (connection->flags & CONNECTION_UNPARSED && connection_may_parse(connection))
+        worker_revisit(connection->worker, connection);
+    bool reads = connection_takes_input(connection) && !(connection->flags & CONNECTION_HUNGRY);
+    bool writes = connection->output != NULL && !(connection->flags & CONNECTION_ENDED);
+    int events = (reads ? UV_READABLE : 0) | (writes ? UV_WRITABLE : 0);
     if (events == connection->polled)
         return;
     connection->polled = (uint8_t)events;
@@ -343,84 +493,43 @@ void connection_watch(struct connection *connection)
         uv_poll_stop(&connection->poll);
 }
 
-/* After the batch ran: drops consumed input, closes what is to be closed. */
-void connection_settle(struct connection *connection)
-{
-    if ((connection->flags & CONNECTION_CLOSING) && connection->output == NULL)
-        connection->flags |= CONNECTION_DEAD;
-    if (connection->flags & CONNECTION_DEAD) {
-        connection_destroy(connection);
-        return;
-    }
-    if ((connection->flags & (CONNECTION_MORE | CONNECTION_HELD)) == CONNECTION_MORE)
-        worker_revisit(connection->worker, connection);
-    struct pending *pending = connection->pending;
-    if (pending == NULL)
-        return;
-    if (pending->consumed) {
-        buffer_consume(&pending->buffer, pending->consumed);
-        pending->consumed = 0;
-    }
-    if (pending->buffer.length == 0 && pending->bulk == NULL && pending->bulk_count == 0) {
-        pending_free(pending);
-        connection->pending = NULL;
-    }
-}
-
-/* ---- deferred requests ---- */
-
-struct deferred *deferred_copy(const struct request *request)
-{
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < request->argc; i++)
-        bytes += request->blobs && request->blobs[i] ? 0 : request->argv[i].length;
-    struct deferred *deferred = malloc(sizeof(*deferred) + request->argc * sizeof(struct slice) + bytes);
-    CHECK(deferred != NULL);
-    deferred->next = NULL;
-    deferred->argc = request->argc;
-    deferred->blobs = request->blobs;
-    char *at = (char *)(deferred->argv + request->argc);
-    for (uint32_t i = 0; i < request->argc; i++) {
-        deferred->argv[i] = request->argv[i];
-        if (request->blobs && request->blobs[i])
-            continue;
-        memcpy(at, request->argv[i].data, request->argv[i].length);
-        deferred->argv[i].data = at;
-        at += request->argv[i].length;
-    }
-    return deferred;
-}
-
-void deferred_free(struct deferred *deferred)
-{
-    for (uint32_t i = 0; deferred->blobs && i < deferred->argc; i++) {
-        if (deferred->blobs[i])
-            blob_release(deferred->blobs[i]);
-    }
-    free(deferred->blobs);
-    free(deferred);
-}
-
 /* ---- lifetime ---- */
 
-struct connection *connection_open(struct worker *worker, int fd, unsigned flags)
+/* Main thread: the worker takes the connection over with ORDER_ADOPT. */
+struct connection *connection_create(struct worker *worker, int fd, unsigned origin)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
     CHECK(connection != NULL);
     connection->magic = CONNECTION_MAGIC;
     connection->fd = fd;
     connection->worker = worker;
-    connection->flags = (uint16_t)flags;
-    if (uv_poll_init(worker->loop, &connection->poll, fd) != 0) {
-        close(fd);
-        free(connection);
-        return NULL;
-    }
-    links_append(&worker->connections, &connection->links);
-    worker->stats.connections++;
-    connection->session = worker->handlers.opened(worker->handlers.context, connection);
-    connection_watch(connection);
+    connection->origin = (uint8_t)origin;
+    links_init(&connection->links);
+    links_init(&connection->again);
+    channel_init(&connection->channel);
     return connection;
+}
+
+void connection_adopt(struct connection *connection)
+{
+    struct worker *worker = connection->worker;
+    links_append(&worker->connections, &connection->links);
+    counter_add(&worker->counters.connections, 1);
+    if (uv_poll_init(worker->loop, &connection->poll, connection->fd) != 0) {
+        connection_end(connection, GONE_CLOSED);
+        return;
+    }
+    connection->flags |= CONNECTION_POLLED;
+}
+
+void connection_end(struct connection *connection, enum gone_reason reason)
+{
+    if (connection->flags & CONNECTION_ENDED)
+        return;
+    connection->flags |= CONNECTION_ENDED;
+    output_free(connection);
+    connection_watch(connection);
+    connection_tell_gone(connection, reason);
 }
 
 static void connection_on_closed(uv_handle_t *handle)
@@ -430,120 +539,16 @@ static void connection_on_closed(uv_handle_t *handle)
 
 void connection_destroy(struct connection *connection)
 {
-    if (connection->flags & CONNECTION_CLOSED)
-        return;
     struct worker *worker = connection->worker;
-    connection->flags |= CONNECTION_CLOSED | CONNECTION_DEAD;
-    worker->handlers.closed(worker->handlers.context, connection->session);
-    for (size_t i = 0; i < worker->resumed_count; i++) {
-        if (worker->resumed[i] == connection)
-            worker->resumed[i] = NULL;
-    }
-    pending_free(connection->pending);
-    connection->pending = NULL;
-    connection_drop_pushes(connection);
+    connection->flags |= CONNECTION_ENDED;
+    connection_drop_pending(connection);
     output_free(connection);
-    while (connection->deferred) {
-        struct deferred *next = connection->deferred->next;
-        deferred_free(connection->deferred);
-        connection->deferred = next;
-    }
+    links_remove(&connection->again);
     links_remove(&connection->links);
-    worker->stats.connections--;
-    uv_close((uv_handle_t *)&connection->poll, connection_on_closed);
+    counter_add(&worker->counters.connections, (uint64_t)-1);
+    if (connection->flags & CONNECTION_POLLED)
+        uv_close((uv_handle_t *)&connection->poll, connection_on_closed);
     close(connection->fd);
-}
-
-void connection_close(struct connection *connection, bool flush)
-{
-    connection->flags |= flush ? CONNECTION_CLOSING : CONNECTION_DEAD;
-    worker_touch(connection->worker, connection);
-}
-
-void connection_set_trusted(struct connection *connection, bool trusted)
-{
-    if (trusted)
-        connection->flags |= CONNECTION_TRUSTED;
-    else
-        connection->flags &= (uint16_t)~CONNECTION_TRUSTED;
-}
-
-void connection_set_class(struct connection *connection, enum net_client_class client_class)
-{
-    if (client_class == NET_CLIENT_PUBSUB)
-        connection->flags |= CONNECTION_PUBSUB;
-    else
-        connection->flags &= (uint16_t)~CONNECTION_PUBSUB;
-}
-
-/* ---- facts ---- */
-
-static void address_format(const struct connection *connection, bool peer, char *text, size_t capacity)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        struct sockaddr_un local;
-    } address = {0};
-    socklen_t length = sizeof(address);
-    char host[INET6_ADDRSTRLEN];
-    if (connection->flags & CONNECTION_UNIX) {
-        getsockname(connection->fd, &address.any, &length);
-        snprintf(text, capacity, "%s:0", address.local.sun_path);
-        return;
-    }
-    int failed = peer ? getpeername(connection->fd, &address.any, &length)
-                      : getsockname(connection->fd, &address.any, &length);
-    if (failed)
-        snprintf(text, capacity, "?:0");
-    else if (address.any.sa_family == AF_INET6)
-        snprintf(text, capacity, "[%s]:%d", inet_ntop(AF_INET6, &address.v6.sin6_addr, host, sizeof(host)),
-                 ntohs(address.v6.sin6_port));
-    else
-        snprintf(text, capacity, "%s:%d", inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof(host)),
-                 ntohs(address.v4.sin_port));
-}
-
-uint64_t connection_memory_bytes(const struct connection *connection)
-{
-    uint64_t bytes = sizeof(*connection);
-    if (connection->pending)
-        bytes += sizeof(*connection->pending) + connection->pending->buffer.capacity +
-                 connection->pending->bulk_bytes;
-    if (connection->output)
-        bytes += sizeof(*connection->output) + connection->output->bytes;
-    return bytes;
-}
-
-void connection_describe_kind(const struct connection *connection, struct connection_facts *facts)
-{
-    facts->is_unix = connection->flags & CONNECTION_UNIX;
-    facts->is_loopback = connection->flags & CONNECTION_LOOPBACK;
-}
-
-void connection_describe(const struct connection *connection, struct connection_facts *facts)
-{
-    *facts = (struct connection_facts){.fd = connection->fd,
-                                       .is_unix = connection->flags & CONNECTION_UNIX,
-                                       .is_loopback = connection->flags & CONNECTION_LOOPBACK,
-                                       .memory_bytes = connection_memory_bytes(connection)};
-    address_format(connection, true, facts->peer, sizeof(facts->peer));
-    address_format(connection, false, facts->local, sizeof(facts->local));
-    if (connection->pending) {
-        facts->query_bytes = connection->pending->buffer.length + connection->pending->bulk_bytes;
-        facts->query_free_bytes = connection->pending->buffer.capacity - connection->pending->buffer.length;
-    }
-    if (connection->output) {
-        facts->output_bytes = connection->output->bytes;
-        facts->output_blocks = connection->output->count;
-    }
-}
-
-uint64_t worker_connection_bytes(const struct worker *worker)
-{
-    uint64_t bytes = 0;
-    for (struct links *at = worker->connections.next; at != &worker->connections; at = at->next)
-        bytes += connection_memory_bytes(links_container(at, struct connection, links));
-    return bytes;
+    if (!(connection->flags & CONNECTION_POLLED))
+        free(connection);
 }

@@ -1,5 +1,5 @@
 /* Listening sockets: TCP and unix. Accepts in bounded bursts. Runs on the thread of the worker's loop. */
-#include "worker.h"
+#include "net/private.h"
 
 #include "base/check.h"
 
@@ -23,13 +23,13 @@ struct listener {
     uint32_t magic;
     int fd;
     int port;
-    struct worker *worker;
+    struct net *net;
     char *path; /* NULL: TCP */
 };
 
 static void listener_tune(const struct listener *listener, int fd)
 {
-    int on = 1, keepalive_s = listener->worker->limits.keepalive_s;
+    int on = 1, keepalive_s = listener->net->limits.keepalive_s;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (keepalive_s <= 0)
         return;
@@ -53,12 +53,12 @@ static bool address_is_loopback(const struct sockaddr_storage *address)
 
 static void listener_admit(struct listener *listener, int fd, const struct sockaddr_storage *address)
 {
-    struct worker *worker = listener->worker;
+    struct net *net = listener->net;
     bool is_unix = listener->path != NULL;
     bool is_loopback = is_unix || address_is_loopback(address);
-    const char *refusal = worker->handlers.admit(worker->handlers.context, is_unix, is_loopback);
+    const char *refusal = net->handlers.admit(net->handlers.context, is_unix, is_loopback);
     if (refusal) {
-        worker->stats.connections_rejected++;
+        net->connections_rejected++;
         /* A courtesy: a socket that does not take one line at once gets none. */
         char line[LISTENER_REFUSAL_MAX_BYTES];
         snprintf(line, sizeof(line), "-%s\r\n", refusal);
@@ -69,8 +69,7 @@ static void listener_admit(struct listener *listener, int fd, const struct socka
     }
     if (!is_unix)
         listener_tune(listener, fd);
-    worker->stats.connections_received++;
-    connection_open(worker, fd, (is_unix ? CONNECTION_UNIX : 0) | (is_loopback ? CONNECTION_LOOPBACK : 0));
+    net_add_connection(net, fd, (is_unix ? CONNECTION_UNIX : 0u) | (is_loopback ? CONNECTION_LOOPBACK : 0u));
 }
 
 static void listener_on_poll(uv_poll_t *poll, int status, int events)
@@ -92,16 +91,16 @@ static void listener_on_poll(uv_poll_t *poll, int status, int events)
     }
 }
 
-static int listener_start(struct worker *worker, int fd, int port, const char *path, struct listener **result)
+static int listener_start(struct net *net, int fd, int port, const char *path, struct listener **result)
 {
     struct listener *listener = calloc(1, sizeof(*listener));
     CHECK(listener != NULL);
     listener->magic = LISTENER_MAGIC;
     listener->fd = fd;
     listener->port = port;
-    listener->worker = worker;
+    listener->net = net;
     listener->path = path ? strdup(path) : NULL;
-    int error = uv_poll_init(worker->loop, &listener->poll, fd);
+    int error = uv_poll_init(net->loop, &listener->poll, fd);
     if (error) {
         close(fd);
         free(listener->path);
@@ -144,8 +143,7 @@ static int socket_port(int fd)
     return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
-int listener_open_tcp(struct worker *worker, const char *address, int port, int backlog,
-                      struct listener **listener)
+int listener_open_tcp(struct net *net, const char *address, int port, int backlog, struct listener **listener)
 {
     char service[16];
     snprintf(service, sizeof(service), "%d", port);
@@ -164,10 +162,10 @@ int listener_open_tcp(struct worker *worker, const char *address, int port, int 
     for (const struct addrinfo *info = found; info && fd < 0; info = info->ai_next)
         fd = tcp_bind(info, backlog);
     freeaddrinfo(found);
-    return fd < 0 ? fd : listener_start(worker, fd, socket_port(fd), NULL, listener);
+    return fd < 0 ? fd : listener_start(net, fd, socket_port(fd), NULL, listener);
 }
 
-int listener_open_unix(struct worker *worker, const char *path, unsigned mode, int backlog,
+int listener_open_unix(struct net *net, const char *path, unsigned mode, int backlog,
                        struct listener **listener)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -182,7 +180,7 @@ int listener_open_unix(struct worker *worker, const char *path, unsigned mode, i
         return socket_fail(fd);
     if ((mode && chmod(path, mode) != 0) || listen(fd, backlog) != 0)
         return socket_fail(fd);
-    return listener_start(worker, fd, 0, path, listener);
+    return listener_start(net, fd, 0, path, listener);
 }
 
 int listener_port(const struct listener *listener)

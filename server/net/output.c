@@ -1,11 +1,10 @@
 /*
- * Sending replies: straight from the output arena as far as the socket takes them, the rest queued with the
- * connection. Runs on the thread of the connection's worker.
+ * Sending: straight from a parcel as far as the socket takes it, the rest queued with the connection. Runs on
+ * the thread of the connection's worker.
  */
-#include "worker.h"
+#include "net/private.h"
 
 #include "base/check.h"
-#include "base/log.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +12,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-/* ---- the queue of a connection ---- */
+/* ---- bounds ---- */
 
 void output_check_limit(struct connection *connection)
 {
@@ -21,7 +20,7 @@ void output_check_limit(struct connection *connection)
         connection->flags & CONNECTION_PUBSUB ? NET_CLIENT_PUBSUB : NET_CLIENT_NORMAL;
     const struct net_output_limit *limit = &connection->worker->limits.output[client_class];
     struct output *output = connection->output;
-    if (output == NULL || (connection->flags & CONNECTION_DEAD))
+    if (output == NULL || (connection->flags & CONNECTION_ENDED))
         return;
     bool over = limit->hard_bytes && output->bytes > limit->hard_bytes;
     if (limit->soft_bytes && output->bytes > limit->soft_bytes) {
@@ -34,11 +33,38 @@ void output_check_limit(struct connection *connection)
     }
     if (!over)
         return;
-    log_warning("A client is closed: it left %llu bytes of replies unread, more than "
-                "client-output-buffer-limit allows",
-                (unsigned long long)output->bytes);
-    connection->worker->stats.output_limit_disconnections++;
-    connection_close(connection, false);
+    counter_add(&connection->worker->counters.output_limit_disconnections, 1);
+    connection_end(connection, GONE_OUTPUT_LIMIT);
+}
+
+/* While all together leave less than the budget, each of those that leave something may leave its share of
+ * it; else next to nothing. */
+uint64_t output_allowance_bytes(const struct net *net, const struct net_limits *limits)
+{
+    uint64_t unread_bytes = 0, clients = 0;
+    for (int i = 0; i < net->worker_count; i++) {
+        unread_bytes += counter_read(&net->workers[i].counters.unread_bytes);
+        clients += counter_read(&net->workers[i].counters.unread_clients);
+    }
+    if (limits->unread_total_bytes && unread_bytes >= limits->unread_total_bytes)
+        return NET_UNREAD_MIN_BYTES;
+    uint64_t share = limits->unread_total_bytes ? limits->unread_total_bytes / (clients + 1) : UINT64_MAX;
+    uint64_t most = limits->unread_client_bytes ? limits->unread_client_bytes : UINT64_MAX;
+    uint64_t allowance = share < most ? share : most;
+    return allowance > NET_UNREAD_MIN_BYTES ? allowance : NET_UNREAD_MIN_BYTES;
+}
+
+/* ---- the queue of a connection ---- */
+
+/* Tells the counters how the queue has changed. */
+static void output_note(struct connection *connection, int64_t bytes)
+{
+    struct worker_counters *counters = &connection->worker->counters;
+    const struct output *output = connection->output;
+    counter_add(&counters->unread_bytes, (uint64_t)bytes);
+    counter_add(&counters->buffer_bytes, (uint64_t)bytes);
+    atomic_store_explicit(&connection->gauges.output_bytes, output->bytes, memory_order_relaxed);
+    atomic_store_explicit(&connection->gauges.output_blocks, output->count, memory_order_relaxed);
 }
 
 static void output_push(struct connection *connection, struct output_chunk *chunk)
@@ -47,12 +73,13 @@ static void output_push(struct connection *connection, struct output_chunk *chun
         connection->output = calloc(1, sizeof(*connection->output));
         CHECK(connection->output != NULL);
         links_init(&connection->output->chunks);
+        counter_add(&connection->worker->counters.unread_clients, 1);
     }
-    links_append(&connection->output->chunks, &chunk->links);
-    connection->output->bytes += chunk->length - chunk->sent;
-    connection->output->count++;
-    output_check_limit(connection);
-    connection_watch(connection);
+    struct output *output = connection->output;
+    links_append(&output->chunks, &chunk->links);
+    output->bytes += chunk->length - chunk->sent;
+    output->count++;
+    output_note(connection, (int64_t)(chunk->length - chunk->sent));
 }
 
 static struct output_chunk *output_chunk_create(size_t room)
@@ -63,36 +90,34 @@ static struct output_chunk *output_chunk_create(size_t room)
     return chunk;
 }
 
-static void output_push_copy(struct connection *connection, const char *data, size_t length)
+/* Queues a piece from sent on. A queue must not hold a large block for a few bytes of it: those are copied.
+ */
+static void output_queue_piece(struct connection *connection, const struct output_piece *piece, size_t sent)
 {
-    if (length == 0)
-        return;
-    struct output_chunk *chunk = output_chunk_create(length);
-    memcpy(chunk->bytes, data, length);
-    chunk->data = chunk->bytes;
-    chunk->length = length;
+    bool copy = piece->release.release == NULL || piece->is_part;
+    size_t length = piece->length - sent;
+    struct output_chunk *chunk = output_chunk_create(copy ? length : 0);
+    if (copy) {
+        memcpy(chunk->bytes, piece->data + sent, length);
+        worker_release(connection->worker, piece->release);
+        chunk->data = chunk->bytes;
+        chunk->length = length;
+    } else {
+        chunk->data = piece->data;
+        chunk->length = piece->length;
+        chunk->sent = sent;
+        chunk->release = piece->release;
+    }
     output_push(connection, chunk);
 }
 
-static void output_push_segment(struct connection *connection, const struct reply_segment *segment,
-                                size_t sent)
+static void output_pop(struct connection *connection, struct output_chunk *chunk)
 {
-    struct output_chunk *chunk = output_chunk_create(0);
-    chunk->data = segment->data;
-    chunk->length = segment->length;
-    chunk->sent = sent;
-    chunk->owner = segment->owner;
-    chunk->release = segment->release;
-    output_push(connection, chunk);
-}
-
-static void output_pop(struct output *output, struct output_chunk *chunk)
-{
+    struct output *output = connection->output;
     links_remove(&chunk->links);
     output->bytes -= chunk->length - chunk->sent;
     output->count--;
-    if (chunk->release)
-        chunk->release(chunk->owner);
+    worker_release(connection->worker, chunk->release);
     free(chunk);
 }
 
@@ -101,15 +126,18 @@ void output_free(struct connection *connection)
     struct output *output = connection->output;
     if (output == NULL)
         return;
+    int64_t bytes = (int64_t)output->bytes;
     while (!links_is_empty(&output->chunks))
-        output_pop(output, links_container(output->chunks.next, struct output_chunk, links));
+        output_pop(connection, links_container(output->chunks.next, struct output_chunk, links));
+    output_note(connection, -bytes);
     free(output);
     connection->output = NULL;
+    counter_add(&connection->worker->counters.unread_clients, (uint64_t)-1);
 }
 
 /* ---- sending ---- */
 
-/* Returns bytes that the socket took; marks the connection dead when it broke. */
+/* Returns bytes that the socket took; ends the connection when it broke. */
 static size_t output_send_vectors(struct connection *connection, struct iovec *vectors, size_t count)
 {
     struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
@@ -118,20 +146,38 @@ static size_t output_send_vectors(struct connection *connection, struct iovec *v
         sent = count == 1 ? send(connection->fd, vectors->iov_base, vectors->iov_len, MSG_NOSIGNAL)
                           : sendmsg(connection->fd, &message, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
-    connection->worker->stats.writes++;
+    counter_add(&connection->worker->counters.writes, 1);
     if (sent >= 0) {
-        connection->worker->stats.output_bytes += (uint64_t)sent;
+        counter_add(&connection->worker->counters.output_bytes, (uint64_t)sent);
         return (size_t)sent;
     }
     if (errno != EAGAIN)
-        connection_close(connection, false);
+        connection_end(connection, GONE_CLOSED);
     return 0;
+}
+
+/* Takes bytes that were sent off the front of the queue. */
+static void output_advance(struct connection *connection, size_t sent)
+{
+    struct output *output = connection->output;
+    int64_t before = (int64_t)output->bytes;
+    while (sent) {
+        struct output_chunk *chunk = links_container(output->chunks.next, struct output_chunk, links);
+        size_t left = chunk->length - chunk->sent;
+        size_t taken = sent < left ? sent : left;
+        chunk->sent += taken;
+        output->bytes -= taken;
+        sent -= taken;
+        if (chunk->sent == chunk->length)
+            output_pop(connection, chunk);
+    }
+    output_note(connection, (int64_t)output->bytes - before);
 }
 
 void output_flush(struct connection *connection)
 {
-    struct output *output = connection->output;
-    while (output && output->count && !(connection->flags & CONNECTION_DEAD)) {
+    while (connection->output && connection->output->count && !(connection->flags & CONNECTION_ENDED)) {
+        struct output *output = connection->output;
         struct iovec vectors[OUTPUT_VECTORS];
         size_t count = 0, offered = 0;
         for (struct links *at = output->chunks.next; at != &output->chunks && count < OUTPUT_VECTORS;
@@ -141,101 +187,38 @@ void output_flush(struct connection *connection)
             offered += chunk->length - chunk->sent;
         }
         size_t sent = output_send_vectors(connection, vectors, count);
-        bool blocked = sent < offered;
-        while (sent) {
-            struct output_chunk *chunk = links_container(output->chunks.next, struct output_chunk, links);
-            size_t left = chunk->length - chunk->sent;
-            size_t taken = sent < left ? sent : left;
-            chunk->sent += taken;
-            output->bytes -= taken;
-            sent -= taken;
-            if (chunk->sent == chunk->length)
-                output_pop(output, chunk);
-        }
-        if (blocked)
-            break;
+        if (connection->output == NULL)
+            return;
+        output_advance(connection, sent);
+        if (sent < offered)
+            return;
     }
-    if (output && output->count == 0)
+    if (connection->output && connection->output->count == 0)
         output_free(connection);
-}
-
-static void output_release_blob(void *owner)
-{
-    blob_release(owner);
-}
-
-/* A queue must not hold a large block for a few bytes of it: those are copied. */
-static void output_queue_shared(struct connection *connection, const struct output_piece *piece, size_t sent)
-{
-    if (piece->length - sent < piece->blob->capacity_bytes / 2) {
-        output_push_copy(connection, piece->data + sent, piece->length - sent);
-        blob_release(piece->blob);
-        return;
-    }
-    const struct reply_segment segment = {
-        .data = piece->data, .length = piece->length, .owner = piece->blob, .release = output_release_blob};
-    output_push_segment(connection, &segment, sent);
-}
-
-static void output_queue_piece(struct connection *connection, const struct output_piece *piece, size_t sent)
-{
-    if (piece->segment)
-        output_push_segment(connection, piece->segment, sent);
-    else if (piece->blob)
-        output_queue_shared(connection, piece, sent);
-    else
-        output_push_copy(connection, piece->data + sent, piece->length - sent);
-}
-
-static void output_drop_piece(const struct output_piece *piece)
-{
-    if (piece->segment)
-        piece->segment->release(piece->segment->owner);
-    else if (piece->blob)
-        blob_release(piece->blob);
 }
 
 void output_send_pieces(struct connection *connection, const struct output_piece *pieces, size_t count)
 {
     size_t sent = 0;
-    if (!(connection->flags & CONNECTION_DEAD) && connection->output == NULL) {
+    if (!(connection->flags & CONNECTION_ENDED) && connection->output == NULL) {
         struct iovec vectors[OUTPUT_VECTORS];
         for (size_t i = 0; i < count; i++)
             vectors[i] = (struct iovec){(char *)pieces[i].data, pieces[i].length};
         sent = output_send_vectors(connection, vectors, count);
     }
+    bool queued = false;
     for (size_t i = 0; i < count; i++) {
         size_t done = sent < pieces[i].length ? sent : pieces[i].length;
         sent -= done;
-        if (done < pieces[i].length && !(connection->flags & CONNECTION_DEAD))
+        if (done < pieces[i].length && !(connection->flags & CONNECTION_ENDED)) {
             output_queue_piece(connection, &pieces[i], done);
-        else
-            output_drop_piece(&pieces[i]);
-    }
-}
-
-void output_send_run(struct connection *connection, struct reply *reply, size_t start, size_t end,
-                     size_t first_segment, size_t last_segment)
-{
-    struct output_piece pieces[OUTPUT_VECTORS];
-    size_t count = 0;
-    for (size_t i = first_segment; i < last_segment; i++) {
-        struct reply_segment *segment = &reply->segments[i];
-        if (count + 2 >= OUTPUT_VECTORS) {
-            output_send_pieces(connection, pieces, count);
-            count = 0;
+            queued = true;
+        } else {
+            worker_release(connection->worker, pieces[i].release);
         }
-        if (segment->offset > start)
-            pieces[count++] =
-                (struct output_piece){.data = reply->buffer.data + start, .length = segment->offset - start};
-        pieces[count++] =
-            (struct output_piece){.data = segment->data, .length = segment->length, .segment = segment};
-        start = segment->offset;
     }
-    if (end > start)
-        pieces[count++] = (struct output_piece){.data = reply->buffer.data + start, .length = end - start};
-    if (count)
-        output_send_pieces(connection, pieces, count);
-    if ((connection->flags & CONNECTION_CLOSING) && connection->output == NULL)
-        connection_close(connection, false);
+    if (!queued)
+        return;
+    output_check_limit(connection);
+    connection_watch(connection);
 }

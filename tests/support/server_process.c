@@ -120,6 +120,9 @@ void server_prepare(struct server_process *server, enum server_kind kind, const 
     add_option(server, "--dir", server->directory);
     add_option(server, "--save", "");
     add_option(server, "--enable-debug-command", "yes");
+    const char *threads = getenv("SPINDLE_IO_THREADS");
+    if (kind == SERVER_TESTED && threads && *threads)
+        add_option(server, "--io-threads", threads);
     while (arguments && *arguments)
         add_argument(server, *arguments++);
 }

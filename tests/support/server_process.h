@@ -12,7 +12,8 @@
  * started again.
  *
  * The server under test is the one this build made, or the program that SPINDLE_SERVER names: with
- * SPINDLE_SERVER=/usr/bin/redis-server a suite proves that its expectations are Redis's. The oracle is
+ * SPINDLE_SERVER=/usr/bin/redis-server a suite proves that its expectations are Redis's. With
+ * SPINDLE_IO_THREADS=3 it runs with two helper threads. The oracle is
  * Debian's redis-server (or REDIS_SERVER). Whatever ends the test program also ends its servers. Every
  * function fails the test when it cannot do its work; a sanitizer's report or a failed CHECK in the server's
  * output is such a failure, looked for whenever a server is stopped or removed.

@@ -74,8 +74,9 @@ const char *fixture_run_slices(struct command_fixture *fixture, const struct sli
         .session = fixture->session, .argv = argv, .argc = (uint32_t)argc, .blobs = blobs};
     uint64_t dirty = fixture->keyspace.dirty;
     fixture->events[0] = '\0';
-    commands_prepare_bucket(&fixture->commands, &request);
-    commands_prepare_entry(&fixture->commands, &request);
+    commands_recognize(&fixture->commands, &request);
+    commands_prepare_bucket(&request);
+    commands_prepare_entry(&request);
     commands_execute(&fixture->commands, &request, &fixture->reply);
     for (int i = 0; blobs && i < argc; i++) {
         if (blobs[i])

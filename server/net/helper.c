@@ -1,0 +1,228 @@
+/*
+ * Helper threads: each runs a loop with one worker. Batches go to the main thread through one queue, parcels
+ * to each helper through its own; a queue is a list under a lock that is held for a few instructions. Whole
+ * lists change hands, a wake-up is sent only when the queue was empty, and nobody spins.
+ *
+ * Helpers block all signals and write no log: a forked child must never find a lock that one of them held.
+ */
+#include "net/private.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { CHECK_INTERVAL_MS = 1000 };
+
+struct queue {
+    pthread_mutex_t lock;
+    struct links items;
+    _Atomic uint64_t count;
+};
+
+/* A batch on its way, with where it came from. */
+struct helper {
+    uv_loop_t loop;
+    uv_async_t wake;
+    uv_timer_t timer;
+    pthread_t thread;
+    struct net *net;
+    struct worker *worker;
+    struct queue inbox;  /* parcels */
+    struct queue outbox; /* batches */
+    int64_t start_us;
+    bool stopping;
+};
+
+/* ---- queues ---- */
+
+static void queue_init(struct queue *queue)
+{
+    pthread_mutex_init(&queue->lock, NULL);
+    links_init(&queue->items);
+}
+
+/* Returns true when the queue was empty: its reader is to be woken. */
+static bool queue_push(struct queue *queue, struct links *item)
+{
+    pthread_mutex_lock(&queue->lock);
+    bool was_empty = links_is_empty(&queue->items);
+    links_append(&queue->items, item);
+    counter_add(&queue->count, 1);
+    pthread_mutex_unlock(&queue->lock);
+    return was_empty;
+}
+
+static void queue_take_all(struct queue *queue, struct links *items)
+{
+    links_init(items);
+    pthread_mutex_lock(&queue->lock);
+    links_take(items, &queue->items);
+    atomic_store_explicit(&queue->count, 0, memory_order_relaxed);
+    pthread_mutex_unlock(&queue->lock);
+}
+
+/* ---- the helper's side ---- */
+
+void helper_send_batch(struct helper *helper, struct batch *batch)
+{
+    if (queue_push(&helper->outbox, &batch->links))
+        uv_async_send(&helper->net->inbox_wake);
+}
+
+static void helper_deliver(struct helper *helper, struct parcel *parcel)
+{
+    struct worker *worker = helper->worker;
+    worker_deliver(worker, parcel);
+    helper->stopping |= parcel->stop;
+    parcel->stop = false;
+    struct batch *batch = worker->batch ? worker->batch : worker_take_batch(worker);
+    links_append(&batch->parcels, &parcel->links);
+}
+
+static void helper_on_wake(uv_async_t *async)
+{
+    struct helper *helper = async->data;
+    struct links parcels;
+    queue_take_all(&helper->inbox, &parcels);
+    while (!links_is_empty(&parcels)) {
+        struct parcel *parcel = links_container(parcels.next, struct parcel, links);
+        links_remove(&parcel->links);
+        helper_deliver(helper, parcel);
+    }
+    if (helper->stopping)
+        uv_stop(&helper->loop);
+}
+
+static void helper_on_timer(uv_timer_t *timer)
+{
+    struct helper *helper = timer->data;
+    worker_check_limits(helper->worker);
+}
+
+static void *helper_run(void *context)
+{
+    struct helper *helper = context;
+    char name[16];
+    snprintf(name, sizeof(name), "spindle-io-%d", helper->worker->number);
+    pthread_setname_np(pthread_self(), name);
+    while (!helper->stopping)
+        uv_run(&helper->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+/* ---- the main thread's side ---- */
+
+static void helper_start(struct net *net, struct helper *helper, int number, const struct net_limits *limits)
+{
+    struct worker *worker = &net->workers[number];
+    helper->net = net;
+    helper->worker = worker;
+    queue_init(&helper->inbox);
+    queue_init(&helper->outbox);
+    CHECK(uv_loop_init(&helper->loop) == 0);
+    uv_loop_configure(&helper->loop, UV_METRICS_IDLE_TIME);
+    worker_init(worker, net, &helper->loop, limits);
+    worker->helper = helper;
+    worker->number = number + 1;
+    uv_async_init(&helper->loop, &helper->wake, helper_on_wake);
+    helper->wake.data = helper;
+    uv_timer_init(&helper->loop, &helper->timer);
+    helper->timer.data = helper;
+    uv_timer_start(&helper->timer, helper_on_timer, CHECK_INTERVAL_MS, CHECK_INTERVAL_MS);
+    helper->start_us = clock_monotonic_us();
+    CHECK(pthread_create(&helper->thread, NULL, helper_run, helper) == 0);
+}
+
+struct helper *helpers_start(struct net *net, const struct net_limits *limits, int count)
+{
+    struct helper *helpers = calloc((size_t)count, sizeof(*helpers));
+    CHECK(helpers != NULL);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (int i = 0; i < count; i++)
+        helper_start(net, &helpers[i], i, limits);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return helpers;
+}
+
+void helper_send_parcel(struct helper *helper, struct parcel *parcel)
+{
+    if (queue_push(&helper->inbox, &parcel->links))
+        uv_async_send(&helper->wake);
+}
+
+static void helper_take_batches(struct net *net, struct helper *helper)
+{
+    struct links batches;
+    queue_take_all(&helper->outbox, &batches);
+    while (!links_is_empty(&batches)) {
+        struct batch *batch = links_container(batches.next, struct batch, links);
+        links_remove(&batch->links);
+        net_execute(net, batch, helper->worker);
+        net_flush_worker(helper->worker);
+    }
+}
+
+void helpers_take_batches(struct net *net)
+{
+    for (int i = 0; i < net->worker_count; i++)
+        helper_take_batches(net, &net->helpers[i]);
+}
+
+void helpers_join(struct net *net)
+{
+    for (int i = 0; i < net->worker_count; i++) {
+        worker_parcel(&net->workers[i])->stop = true;
+        net_flush_worker(&net->workers[i]);
+        pthread_join(net->helpers[i].thread, NULL);
+    }
+}
+
+static void close_handle(uv_handle_t *handle, void *context)
+{
+    (void)context;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* Drops what the helpers handed over after the end: nobody executes it. */
+static void helper_drop_batches(struct helper *helper)
+{
+    struct links batches;
+    queue_take_all(&helper->outbox, &batches);
+    while (!links_is_empty(&batches)) {
+        struct batch *batch = links_container(batches.next, struct batch, links);
+        links_remove(&batch->links);
+        batch_discard(batch);
+    }
+}
+
+void helpers_free(struct net *net)
+{
+    for (int i = 0; i < net->worker_count; i++) {
+        struct helper *helper = &net->helpers[i];
+        uv_walk(&helper->loop, close_handle, NULL);
+        uv_run(&helper->loop, UV_RUN_DEFAULT);
+        CHECK(uv_loop_close(&helper->loop) == 0);
+        helper_drop_batches(helper);
+        pthread_mutex_destroy(&helper->inbox.lock);
+        pthread_mutex_destroy(&helper->outbox.lock);
+    }
+    free(net->helpers);
+}
+
+uint64_t helper_busy_us(struct helper *helper)
+{
+    uint64_t elapsed_us = (uint64_t)(clock_monotonic_us() - helper->start_us);
+    uint64_t idle_us = uv_metrics_idle_time(&helper->loop) / 1000;
+    return idle_us < elapsed_us ? elapsed_us - idle_us : 0;
+}
+
+uint64_t helper_queued_batches(struct helper *helper)
+{
+    return counter_read(&helper->outbox.count);
+}

@@ -1,0 +1,267 @@
+/*
+ * The main thread's side as a whole: its workers, the parcels that go to them, limits and counters. See
+ * net.h. Main thread only.
+ */
+#include "net/private.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NET_SLICE_US = 1000 };
+
+/* ---- parcels ---- */
+
+struct parcel *worker_parcel(struct worker *worker)
+{
+    if (__builtin_expect(worker->parcel != NULL, 1))
+        return worker->parcel;
+    worker->parcel_generation++;
+    if (links_is_empty(&worker->parcels)) {
+        worker->parcel = parcel_create();
+    } else {
+        worker->parcel = links_container(worker->parcels.next, struct parcel, links);
+        links_remove(&worker->parcel->links);
+    }
+    return worker->parcel;
+}
+
+void worker_recycle_parcel(struct worker *worker, struct parcel *parcel)
+{
+    parcel_reset(parcel);
+    links_append(&worker->parcels, &parcel->links);
+}
+
+void net_flush_worker(struct worker *worker)
+{
+    struct parcel *parcel = worker->parcel;
+    if (parcel == NULL || parcel_is_empty(parcel))
+        return;
+    worker->parcel = NULL;
+    if (worker->helper) {
+        helper_send_parcel(worker->helper, parcel);
+        return;
+    }
+    worker_deliver(worker, parcel);
+    worker_recycle_parcel(worker, parcel);
+}
+
+void net_flush(struct net *net)
+{
+    for (int i = 0; i < net->worker_count; i++)
+        net_flush_worker(&net->workers[i]);
+}
+
+/* ---- the loop ---- */
+
+/* Deals with what follows from parcels that the main loop's own worker has delivered. */
+static void net_settle(struct net *net)
+{
+    struct worker *worker = &net->workers[0];
+    while (worker->batch && !batch_is_empty(worker->batch))
+        worker_hand_over(worker);
+}
+
+static void net_on_idle(uv_idle_t *idle)
+{
+    struct net *net = idle->data;
+    net_run_resumed(net);
+    if (links_is_empty(&net->resumed))
+        uv_idle_stop(idle);
+}
+
+/* Before the loop sleeps: everything that was written goes out, what follows from that is dealt with, and
+ * there is no sleep while channels have something to run. */
+static void net_on_prepare(uv_prepare_t *prepare)
+{
+    struct net *net = prepare->data;
+    net_flush(net);
+    if (net->helpers == NULL)
+        net_settle(net);
+    if (!links_is_empty(&net->resumed))
+        uv_idle_start(&net->idle, net_on_idle);
+}
+
+static void net_on_inbox(uv_async_t *async)
+{
+    struct net *net = async->data;
+    helpers_take_batches(net);
+    net_flush(net);
+}
+
+/* ---- start and stop ---- */
+
+static void net_start_handles(struct net *net)
+{
+    uv_prepare_init(net->loop, &net->prepare);
+    net->prepare.data = net;
+    uv_prepare_start(&net->prepare, net_on_prepare);
+    uv_idle_init(net->loop, &net->idle);
+    net->idle.data = net;
+    uv_async_init(net->loop, &net->inbox_wake, net_on_inbox);
+    net->inbox_wake.data = net;
+}
+
+struct net *net_create(uv_loop_t *loop, const struct net_handlers *handlers, const struct net_limits *limits,
+                       int helpers)
+{
+    struct net *net = calloc(1, sizeof(*net));
+    CHECK(net != NULL);
+    net->loop = loop;
+    net->handlers = *handlers;
+    net->limits = *limits;
+    links_init(&net->resumed);
+    uint64_t scale = clock_measure_scale();
+    net->slice_cycles = ((uint64_t)NET_SLICE_US * 1000 << CLOCK_SCALE_BITS) / (scale ? scale : 1);
+    net_start_handles(net);
+    net->worker_count = helpers > 0 ? helpers : 1;
+    net->workers = calloc((size_t)net->worker_count, sizeof(*net->workers));
+    CHECK(net->workers != NULL);
+    if (helpers > 0)
+        net->helpers = helpers_start(net, limits, helpers);
+    else
+        worker_init(&net->workers[0], net, loop, limits);
+    return net;
+}
+
+void net_finish(struct net *net)
+{
+    if (net->finished)
+        return;
+    net->finished = true;
+    net_flush(net);
+    if (net->helpers)
+        helpers_join(net);
+    for (int i = 0; i < net->worker_count; i++) {
+        struct links *connections = &net->workers[i].connections;
+        for (struct links *at = connections->next; at != connections; at = at->next)
+            output_flush(links_container(at, struct connection, links));
+    }
+}
+
+void net_stop(struct net *net)
+{
+    net_finish(net);
+    for (int i = 0; i < net->worker_count; i++) {
+        struct worker *worker = &net->workers[i];
+        struct links *connections = &worker->connections;
+        for (struct links *at = connections->next; at != connections; at = at->next) {
+            struct channel *channel = &links_container(at, struct connection, links)->channel;
+            channel_drop_deferred(channel);
+            if (!(channel->flags & CHANNEL_GONE))
+                net->handlers.closed(net->handlers.context, channel->session);
+            channel->flags = CHANNEL_GONE;
+        }
+        worker_stop(worker);
+    }
+    uv_close((uv_handle_t *)&net->prepare, NULL);
+    uv_close((uv_handle_t *)&net->idle, NULL);
+    uv_close((uv_handle_t *)&net->inbox_wake, NULL);
+}
+
+static void worker_free_parcels(struct worker *worker)
+{
+    if (worker->parcel)
+        parcel_free(worker->parcel);
+    while (!links_is_empty(&worker->parcels)) {
+        struct parcel *parcel = links_container(worker->parcels.next, struct parcel, links);
+        links_remove(&parcel->links);
+        parcel_free(parcel);
+    }
+}
+
+void net_free(struct net *net)
+{
+    for (int i = 0; i < net->worker_count; i++) {
+        worker_free(&net->workers[i]);
+        worker_free_parcels(&net->workers[i]);
+    }
+    if (net->helpers)
+        helpers_free(net);
+    free(net->workers);
+    free(net);
+}
+
+void net_add_connection(struct net *net, int fd, unsigned origin)
+{
+    struct worker *worker = &net->workers[net->next_worker++ % net->worker_count];
+    net->next_worker %= net->worker_count;
+    net->connections_received++;
+    struct connection *connection = connection_create(worker, fd, origin);
+    channel_order(&connection->channel, ORDER_ADOPT);
+    connection->channel.session = net->handlers.opened(net->handlers.context, &connection->channel);
+}
+
+/* ---- limits and counters ---- */
+
+void net_set_limits(struct net *net, const struct net_limits *limits)
+{
+    net->limits = *limits;
+    for (int i = 0; i < net->worker_count; i++) {
+        struct parcel *parcel = worker_parcel(&net->workers[i]);
+        if (parcel->limits == NULL)
+            parcel->limits = malloc(sizeof(*limits));
+        CHECK(parcel->limits != NULL);
+        *parcel->limits = *limits;
+    }
+}
+
+void net_check_limits(struct net *net)
+{
+    if (net->helpers == NULL)
+        worker_check_limits(&net->workers[0]);
+}
+
+static void net_count(const struct net *net, struct net_stats *stats)
+{
+    *stats = (struct net_stats){.connections_received = net->connections_received,
+                                .connections_rejected = net->connections_rejected};
+    for (int i = 0; i < net->worker_count; i++) {
+        const struct worker_counters *counters = &net->workers[i].counters;
+        stats->connections += counter_read(&counters->connections);
+        stats->input_bytes += counter_read(&counters->input_bytes);
+        stats->output_bytes += counter_read(&counters->output_bytes);
+        stats->reads += counter_read(&counters->reads);
+        stats->writes += counter_read(&counters->writes);
+        stats->query_limit_disconnections += counter_read(&counters->query_limit_disconnections);
+        stats->output_limit_disconnections += counter_read(&counters->output_limit_disconnections);
+        stats->connection_bytes += counter_read(&counters->buffer_bytes);
+    }
+    stats->connection_bytes += stats->connections * sizeof(struct connection);
+}
+
+void net_read_stats(const struct net *net, struct net_stats *stats)
+{
+    net_count(net, stats);
+    const struct net_stats *baseline = &net->baseline;
+    stats->connections_received -= baseline->connections_received;
+    stats->connections_rejected -= baseline->connections_rejected;
+    stats->input_bytes -= baseline->input_bytes;
+    stats->output_bytes -= baseline->output_bytes;
+    stats->reads -= baseline->reads;
+    stats->writes -= baseline->writes;
+    stats->query_limit_disconnections -= baseline->query_limit_disconnections;
+    stats->output_limit_disconnections -= baseline->output_limit_disconnections;
+}
+
+void net_reset_stats(struct net *net)
+{
+    net_count(net, &net->baseline);
+}
+
+int net_helper_count(const struct net *net)
+{
+    return net->helpers ? net->worker_count : 0;
+}
+
+void net_read_helper_stats(const struct net *net, int helper, struct net_helper_stats *stats)
+{
+    const struct worker *worker = &net->workers[helper];
+    *stats = (struct net_helper_stats){.busy_us = helper_busy_us(worker->helper),
+                                       .batches = worker->batches_run,
+                                       .requests = worker->requests_run,
+                                       .queued_batches = helper_queued_batches(worker->helper),
+                                       .connections = counter_read(&worker->counters.connections)};
+}
