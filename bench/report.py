@@ -53,6 +53,11 @@ def write_markdown(path, facts, results):
                        [["{:,}".format(subscribers), str(publishers), str(pipeline), number(cost["redis"]),
                          number(cost["spindle"]), "%.2f" % ratio(cost)]
                         for subscribers, publishers, pipeline, cost in results["publish"]])
+    if "transactions" in results:
+        lines += table("Server processor time per request in transactions of INCR",
+                       ["INCRs", "pipeline", "redis us", "spindle us", "redis/spindle"],
+                       [[str(increments), str(pipeline), number(cost["redis"]), number(cost["spindle"]),
+                         "%.2f" % ratio(cost)] for increments, pipeline, cost in results["transactions"]])
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
 
@@ -95,6 +100,10 @@ def panels_of(results):
         panels.append(("Server processor time per delivered message (us)",
                        [("%d subscribers, %d x %d published" % (subscribers, publishers, pipeline), cost)
                         for subscribers, publishers, pipeline, cost in results["publish"]]))
+    if "transactions" in results:
+        panels.append(("Server processor time per request in transactions (us)",
+                       [("%d INCRs, pipeline %d" % (increments, pipeline), cost)
+                        for increments, pipeline, cost in results["transactions"]]))
     return panels
 
 

@@ -24,7 +24,8 @@ struct watch {
     struct watch_key *key;
     struct watch_table *watched;
     struct session *session;
-    bool absent; /* the key was in the table, but had expired, when the watch began */
+    size_t bytes; /* of this watch and the session's older ones: they all end together */
+    bool absent;  /* the key was in the table, but had expired, when the watch began */
 };
 
 /* ---- keys ---- */
@@ -209,6 +210,8 @@ void watch_add(struct watch_table *watched, struct session *session, const struc
     const struct entry *entry = keyspace_peek(session->db, name);
     struct watch *watch = mem_alloc(sizeof(*watch));
     *watch = (struct watch){.key = key, .watched = watched, .session = session, .next = session->watches};
+    watch->bytes =
+        sizeof(*watch) + sizeof(*key) + key->length + (session->watches ? session->watches->bytes : 0);
     watch->absent = entry && keyspace_is_expired(session->db->keyspace, entry);
     links_append(&key->watches, &watch->links);
     session->watches = watch;
@@ -243,8 +246,5 @@ bool watch_has_expired(const struct session *session)
 
 size_t watch_bytes(const struct session *session)
 {
-    size_t bytes = 0;
-    for (const struct watch *watch = session->watches; watch; watch = watch->next)
-        bytes += sizeof(*watch) + sizeof(*watch->key) + watch->key->length;
-    return bytes;
+    return session->watches ? session->watches->bytes : 0;
 }

@@ -1,0 +1,85 @@
+"""Measures what a request costs the server inside transactions.
+
+One connection sends pipelines of transactions, each MULTI, some INCRs of random keys and EXEC, and takes all replies
+before it begins again.
+"""
+
+import os
+import random
+import statistics
+
+from servers import CLIENT_CORE
+
+# (INCRs in a transaction, transactions sent at once)
+LOADS = [(1, 1), (1, 16), (10, 1), (10, 16), (100, 1)]
+KEYS = 100000
+REQUESTS = 3000000
+PIPELINES = 100
+
+
+def request(*words):
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+
+
+def pipelines(increments, transactions):
+    """Different pipelines of transactions, the same in every run."""
+    chance = random.Random(1)
+    made = []
+    for _ in range(PIPELINES):
+        parts = []
+        for _ in range(transactions):
+            parts.append(request(b"MULTI"))
+            parts += [request(b"INCR", b"key:%012d" % chance.randrange(KEYS)) for _ in range(increments)]
+            parts.append(request(b"EXEC"))
+        made.append(b"".join(parts))
+    return made
+
+
+def cost(server, load, requests):
+    """Returns the server's microseconds per request, MULTI and EXEC included."""
+    increments, transactions = load
+    connection = server.connect()
+    lines = (2 + 2 * increments) * transactions  # of the replies: OK, QUEUED for each, the array, its numbers
+    made = pipelines(increments, transactions)
+
+    def run(pipeline):
+        connection.socket.sendall(pipeline)
+        left = lines
+        while left > 0:
+            data = connection.socket.recv(1 << 20)
+            if not data:
+                raise SystemExit("the server closed the connection")
+            left -= data.count(b"\n")
+        if left < 0:
+            raise SystemExit("more replies than requests")
+
+    for pipeline in made:
+        run(pipeline)
+    rounds = max(PIPELINES, requests // ((2 + increments) * transactions))
+    before = server.cpu_ns()
+    for number in range(rounds):
+        run(made[number % PIPELINES])
+    spent = server.cpu_ns() - before
+    connection.close()
+    return spent / (rounds * (2 + increments) * transactions) / 1000
+
+
+def measure_transactions(sides, options, progress):
+    """Returns rows: (INCRs, transactions at once, {kind: us per request})."""
+    cores = os.sched_getaffinity(0)
+    if len(cores) > 1 and CLIENT_CORE in cores:
+        os.sched_setaffinity(0, {CLIENT_CORE})
+    samples = {}
+    try:
+        for number in range(options.rounds):
+            for load in LOADS:
+                for kind in sides.in_turn(number):
+                    progress.say("transactions: round %d of %d, %d INCRs, pipeline %d, %s" %
+                                 (number + 1, options.rounds, *load, kind))
+                    requests = REQUESTS if load[0] * load[1] > 1 else REQUESTS // 10
+                    with sides.start(kind) as server:
+                        one = cost(server, load, requests // 10 if options.quick else requests)
+                    samples.setdefault(load, {}).setdefault(kind, []).append(one)
+    finally:
+        os.sched_setaffinity(0, cores)
+    return [load + ({kind: statistics.median(values) for kind, values in of.items()},) for load, of in samples.items()]
