@@ -6,6 +6,7 @@
 #include "integration/client.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,20 +158,63 @@ Test(pubsub, messages_keep_their_place_among_replies)
     bytes_release(&reply);
 }
 
-/* The reply of a served command must not overtake the replies before it, whenever it is served. */
+/* Makes the server find all that is sent between the two calls in one turn, in the order in which it was
+ * sent. */
+static void hold_server(void)
+{
+    sleep_ms(20); /* it sleeps by now, done with what came before */
+    cr_assert_eq(kill(server.pid, SIGSTOP), 0);
+}
+
+static void release_server(void)
+{
+    sleep_ms(20); /* the bytes have arrived by now; else the turns would be several, and the test weaker */
+    cr_assert_eq(kill(server.pid, SIGCONT), 0);
+}
+
+Test(pubsub, no_message_comes_behind_the_end_of_the_subscription)
+{
+    struct wire subscriber, publisher;
+    struct bytes count = {0}, reply = {0};
+    server_connect(&server, &subscriber);
+    server_connect(&server, &publisher);
+    wire_call(&publisher, &reply, "PING");
+    for (int i = 0; i < 5; i++) {
+        wire_call(&subscriber, &reply, "SUBSCRIBE a");
+        hold_server();
+        wire_send_text(&publisher, "PUBLISH a message\r\n");
+        wire_send_text(&subscriber, "PING\r\nUNSUBSCRIBE\r\n");
+        release_server();
+        cr_assert(wire_receive_frame(&publisher, &count));
+        if (strcmp(bytes_text(&count), ":1\r\n") == 0) /* as a rule: it was sent first */
+            expect_message(&subscriber, "a", "message", strlen("message"));
+        wire_expect(&subscriber, "",
+                    "*2\r\n$4\r\npong\r\n$0\r\n\r\n*3\r\n$11\r\nunsubscribe\r\n$1\r\na\r\n:0\r\n");
+    }
+    wire_close(&publisher);
+    wire_close(&subscriber);
+    bytes_release(&count);
+    bytes_release(&reply);
+}
+
+/* The reply of a served command must not overtake the replies before it. */
 Test(pubsub, a_blocked_client_is_served_behind_what_it_is_owed)
 {
     struct wire waiting, pushing;
+    struct bytes reply = {0};
     server_connect(&server, &waiting);
     server_connect(&server, &pushing);
-    for (int i = 0; i < 300; i++) {
-        wire_send_text(&waiting, "ECHO first\r\nBLPOP list 0\r\nECHO last\r\n");
-        wire_send_text(&pushing, "RPUSH list item\r\n");
-        wire_expect(&waiting, "", "$5\r\nfirst\r\n*2\r\n$4\r\nlist\r\n$4\r\nitem\r\n$4\r\nlast\r\n");
-        wire_expect(&pushing, "", ":1\r\n");
-    }
+    wire_call(&waiting, &reply, "PING");
+    wire_call(&pushing, &reply, "PING");
+    hold_server();
+    wire_send_text(&waiting, "ECHO first\r\nBLPOP list 0\r\nECHO last\r\n");
+    wire_send_text(&pushing, "RPUSH list item\r\n");
+    release_server();
+    wire_expect(&waiting, "", "$5\r\nfirst\r\n*2\r\n$4\r\nlist\r\n$4\r\nitem\r\n$4\r\nlast\r\n");
+    wire_expect(&pushing, "", ":1\r\n");
     wire_close(&waiting);
     wire_close(&pushing);
+    bytes_release(&reply);
 }
 
 Test(pubsub, keys_that_nobody_touches_are_told_to_have_expired)
