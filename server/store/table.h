@@ -38,13 +38,13 @@ enum {
 #ifdef SPINDLE_STRESS
     TABLE_SEGMENT_BUCKETS = 4,
 #else
-    TABLE_SEGMENT_BUCKETS = 256,
+    TABLE_SEGMENT_BUCKETS = 192, /* 12 KB: from 16 KB on jemalloc gives every block a page more */
 #endif
     /* Mean items in a bucket above which a segment grows or splits, and at which it starts afterwards. Bucket
      * counts are 2^n and 3 * 2^n, so growth is by a half or a third, and chains keep the memory for a key
-     * nearly constant: 12 to 14 bytes at any size. */
+     * nearly constant: 13 to 14 bytes at any size. Half of a full segment fits 128 buckets. */
     TABLE_BUCKET_MEAN_MAX = 9,
-    TABLE_BUCKET_MEAN_START = 6,
+    TABLE_BUCKET_MEAN_START = 7,
 };
 
 #define TABLE_DEADLINE_NONE UINT32_MAX
