@@ -154,6 +154,7 @@ static void generate_blocking_pop(struct command *command, struct prng *prng)
     command_add(command, pick_word(prng, "BLPOP", "BRPOP"));
     arg_keys(command, prng, 1, 4);
     arg_timeout(command, prng);
+    command_verbatim(command); /* one argument more would be a long timeout */
 }
 
 static void generate_inspection(struct command *command, struct prng *prng)

@@ -383,6 +383,7 @@ static void generate_blocking_pop(struct command *command, struct prng *prng)
     command_add(command, pick_word(prng, "BZPOPMIN", "BZPOPMAX"));
     arg_keys(command, prng, 1, 4);
     add_timeout(command, prng);
+    command_verbatim(command); /* one argument more would be a long timeout */
 }
 
 static void generate_zrandmember(struct command *command, struct prng *prng)
