@@ -85,7 +85,6 @@ void channel_drop_deferred(struct channel *channel)
 {
     while (channel->deferred)
         deferred_free(channel_take_deferred(channel));
-    links_remove(&channel->resumed);
 }
 
 /* ---- runs ---- */

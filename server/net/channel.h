@@ -20,7 +20,7 @@ enum channel_flag {
     CHANNEL_RESUMED = 1 << 3,  /* in net.resumed */
     CHANNEL_CLOSING = 1 << 4,  /* nothing that it sends is executed any more */
     CHANNEL_GONE = 1 << 5,     /* no session any more */
-    CHANNEL_STRANGER = 1 << 6, /* not authenticated */
+    CHANNEL_ENDING = 1 << 6,   /* ends when the requests that may run have run */
 };
 
 /* A request that waits: owns copies of its arguments. */

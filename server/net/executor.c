@@ -157,6 +157,7 @@ static void log_reason(const struct batch_item *item)
 static void channel_end(struct net *net, struct channel *channel)
 {
     channel_drop_deferred(channel);
+    links_remove(&channel->resumed);
     channel->flags = CHANNEL_GONE;
     net->handlers.closed(net->handlers.context, channel->session);
     channel->session = NULL;
@@ -195,7 +196,10 @@ static void executor_run_special(struct net *net, struct batch_item *item, struc
     struct channel *channel = &item->connection->channel;
     if (item->kind == ITEM_GONE) {
         log_reason(item);
-        channel_end(net, channel);
+        if (channel->flags & CHANNEL_RESUMED)
+            channel->flags |= CHANNEL_ENDING;
+        else
+            channel_end(net, channel);
     } else if (channel->flags & (CHANNEL_GONE | CHANNEL_CLOSING)) {
         request_free_blobs(&item->request);
     } else if (item->kind == ITEM_DRAINED) {
@@ -306,6 +310,8 @@ static void channel_run_deferred(struct net *net, struct channel *channel)
     streak_close(&streak);
     if (!(channel->flags & CHANNEL_SPECIAL))
         channel_order(channel, ORDER_RESUME);
+    if (channel->flags & CHANNEL_ENDING && !(channel->flags & CHANNEL_RESUMED))
+        channel_end(net, channel);
 }
 
 void net_run_resumed(struct net *net)

@@ -150,6 +150,7 @@ void net_stop(struct net *net)
         for (struct links *at = connections->next; at != connections; at = at->next) {
             struct channel *channel = &links_container(at, struct connection, links)->channel;
             channel_drop_deferred(channel);
+            links_remove(&channel->resumed);
             if (!(channel->flags & CHANNEL_GONE))
                 net->handlers.closed(net->handlers.context, channel->session);
             channel->flags = CHANNEL_GONE;
