@@ -89,9 +89,17 @@ static void generate_other(struct command *command, struct prng *prng)
     command_verbatim(command);
 }
 
+/* Inside of a transaction everything needs memory, to be queued. */
+static void generate_transaction(struct command *command, struct prng *prng)
+{
+    command_add(command, pick_word(prng, "MULTI", "EXEC", "EXEC", "EXEC", "DISCARD", "UNWATCH", "WATCH"));
+    if (command->text.data[0] == 'W')
+        add_key(command, prng);
+}
+
 static void generate(struct command *command, struct prng *prng)
 {
-    switch (prng_below(prng, 10)) {
+    switch (prng_below(prng, 11)) {
     case 0:
         generate_limit(command, prng);
         break;
@@ -110,6 +118,9 @@ static void generate(struct command *command, struct prng *prng)
     case 6:
     case 7:
         generate_write(command, prng);
+        break;
+    case 8:
+        generate_transaction(command, prng);
         break;
     default:
         generate_other(command, prng);
