@@ -193,6 +193,8 @@ static void server_create_net(struct server *server)
                                           .execute = on_execute,
                                           .end = on_end};
     const struct net_limits limits = {0};
+    if (server->config.net.io_threads > 1)
+        allocator_expect_threads();
     server->net = net_create(&server->loop, &handlers, &limits, server->config.net.io_threads - 1);
 }
 

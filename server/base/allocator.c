@@ -2,6 +2,7 @@
 #include "allocator.h"
 
 #include "check.h"
+#include "clock.h"
 #include "mem.h"
 
 #include <fcntl.h>
@@ -67,14 +68,33 @@ static const uint64_t *thread_counter(const char *name)
     return counter;
 }
 
+static struct {
+    const uint64_t *allocated, *freed; /* by the main thread */
+    int64_t others_bytes;              /* what other threads allocated more than they freed */
+    int64_t refresh_us;                /* when others_bytes is out of date */
+    bool shared;
+} allocator_state;
+
+void allocator_expect_threads(void)
+{
+    allocator_state.shared = true;
+}
+
 uint64_t allocator_used_bytes(void)
 {
-    static const uint64_t *allocated, *freed;
-    if (__builtin_expect(allocated == NULL, 0)) {
-        freed = thread_counter("thread.deallocatedp");
-        allocated = thread_counter("thread.allocatedp");
+    enum { REFRESH_INTERVAL_US = 2000 };
+    if (__builtin_expect(allocator_state.allocated == NULL, 0)) {
+        allocator_state.freed = thread_counter("thread.deallocatedp");
+        allocator_state.allocated = thread_counter("thread.allocatedp");
     }
-    return *allocated - *freed + mem_slab_used_bytes();
+    int64_t own_bytes = (int64_t)(*allocator_state.allocated - *allocator_state.freed);
+    if (__builtin_expect(allocator_state.shared, 0) && clock_monotonic_us() >= allocator_state.refresh_us) {
+        refresh_statistics();
+        allocator_state.others_bytes = (int64_t)read_statistic("stats.allocated") - own_bytes;
+        allocator_state.refresh_us = clock_monotonic_us() + REFRESH_INTERVAL_US;
+    }
+    int64_t malloc_bytes = own_bytes + allocator_state.others_bytes;
+    return (malloc_bytes > 0 ? (uint64_t)malloc_bytes : 0) + mem_slab_used_bytes();
 }
 
 const char *allocator_name(void)
@@ -99,6 +119,10 @@ void allocator_measure(struct allocator_totals *totals)
         .active_bytes = allocator_process_resident_bytes(),
         .resident_bytes = allocator_process_resident_bytes(),
     };
+}
+
+void allocator_expect_threads(void)
+{
 }
 
 uint64_t allocator_used_bytes(void)

@@ -18,8 +18,11 @@ struct allocator_totals {
 /* Costs some tens of microseconds. */
 void allocator_measure(struct allocator_totals *totals);
 
-/* allocated_bytes alone, of what the main thread allocated and freed: costs next to nothing. */
+/* allocated_bytes alone: costs next to nothing. What other threads did is at most some milliseconds old. */
 uint64_t allocator_used_bytes(void);
+
+/* Other threads allocate and free as well: call before they start. */
+void allocator_expect_threads(void);
 
 /* Physical memory of the process, code and stacks included; 0 when the system does not tell. */
 uint64_t allocator_process_resident_bytes(void);
