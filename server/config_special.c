@@ -270,6 +270,50 @@ static void output_limits_rewrite(const struct config *config, struct buffer *li
 const struct config_special config_special_output_limits = {output_limits_set, output_limits_get,
                                                             output_limits_rewrite, NULL};
 
+/* ---- io-threads ---- */
+
+enum { IO_THREADS_MAX = 128 };
+
+static bool io_threads_set(struct config *config, const struct slice *values, int count,
+                           struct config_error *error)
+{
+    int64_t threads = 0;
+    if (count != 1) {
+        config_fail(error, "wrong number of arguments");
+        return false;
+    }
+    if (slice_is_word(values[0], "auto")) {
+        config->net.io_threads = 0;
+        return true;
+    }
+    if (!parse_loose_int64(values[0], &threads)) {
+        config_fail(error, "argument couldn't be parsed into an integer");
+        return false;
+    }
+    if (threads < 1 || threads > IO_THREADS_MAX) {
+        config_fail(error, "argument must be between 1 and %d inclusive", IO_THREADS_MAX);
+        return false;
+    }
+    config->net.io_threads = (int)threads;
+    return true;
+}
+
+static void io_threads_get(const struct config *config, struct buffer *text)
+{
+    if (config->net.io_threads)
+        config_append_format(text, "%d", config->net.io_threads);
+    else
+        config_append_format(text, "auto");
+}
+
+static void io_threads_rewrite(const struct config *config, struct buffer *lines)
+{
+    append_plain_line(config, "io-threads", io_threads_get, lines);
+}
+
+const struct config_special config_special_io_threads = {io_threads_set, io_threads_get, io_threads_rewrite,
+                                                         NULL};
+
 /* ---- oom-score-adj-values ---- */
 
 static bool oom_values_set(struct config *config, const struct slice *values, int count,

@@ -167,7 +167,7 @@ const struct config_option config_options[] = {
            INT64_MAX),
     NUMBER("client-unread-limit", OPTION_MEMORY, AT(net.unread_client_bytes), "67108864", 0, INT64_MAX),
     NUMBER("client-unread-total", OPTION_MEMORY, AT(net.unread_total_bytes), "100663296", 0, INT64_MAX),
-    NUMBER("io-threads", OPTION_IMMUTABLE, AT(net.io_threads), "1", 1, 128),
+    SPECIAL("io-threads", OPTION_IMMUTABLE, "1", config_special_io_threads),
     BOOL("io-threads-do-reads", OPTION_IMMUTABLE, AT(net.io_threads_read), "no"),
     NUMBER("port", 0, AT(net.port), "6379", 0, 65535),
     BOOL("protected-mode", 0, AT(net.protected_mode), "yes"),

@@ -78,6 +78,7 @@ extern const int config_option_count;
 
 extern const struct config_special config_special_bind;
 extern const struct config_special config_special_dir;
+extern const struct config_special config_special_io_threads;
 extern const struct config_special config_special_notify;
 extern const struct config_special config_special_oom_values;
 extern const struct config_special config_special_output_limits;

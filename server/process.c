@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,45 @@ void process_raise_file_limit(int64_t *max_clients)
                 (long long)*max_clients, (unsigned long long)wanted, (unsigned long long)limit.rlim_cur,
                 (long long)possible);
     *max_clients = possible;
+}
+
+/* Whole processors that a quota of microseconds in each period amounts to, rounded up; 0: no quota. */
+static int quota_processors(long long quota_us, long long period_us)
+{
+    return quota_us > 0 && period_us > 0 ? (int)((quota_us + period_us - 1) / period_us) : 0;
+}
+
+/* The quota of the control group this process sees at the root of its hierarchy: version 2, or version 1. */
+static int read_quota_processors(void)
+{
+    long long quota_us = 0, period_us = 0;
+    FILE *file = fopen("/sys/fs/cgroup/cpu.max", "re");
+    if (file) {
+        int fields = fscanf(file, "%lld %lld", &quota_us, &period_us); /* "max 100000": no quota */
+        fclose(file);
+        return fields == 2 ? quota_processors(quota_us, period_us) : 0;
+    }
+    file = fopen("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "re");
+    if (file == NULL)
+        return 0;
+    int fields = fscanf(file, "%lld", &quota_us);
+    fclose(file);
+    file = fields == 1 ? fopen("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "re") : NULL;
+    if (file == NULL)
+        return 0;
+    fields = fscanf(file, "%lld", &period_us);
+    fclose(file);
+    return fields == 1 ? quota_processors(quota_us, period_us) : 0;
+}
+
+int process_processor_count(void)
+{
+    cpu_set_t mask;
+    int count = sched_getaffinity(0, sizeof(mask), &mask) == 0 ? CPU_COUNT(&mask) : 1;
+    int quota = read_quota_processors();
+    if (quota > 0 && quota < count)
+        count = quota;
+    return count > 0 ? count : 1;
 }
 
 int process_daemonize(void)

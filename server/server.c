@@ -180,6 +180,22 @@ static void on_end(void *context)
         server_wake_background(server);
 }
 
+/* With few processors helpers would only take them from clients, snapshots and each other. */
+enum { IO_THREADS_AUTO_MIN_PROCESSORS = 4, IO_THREADS_AUTO_MAX = 8 };
+
+/* One thread for each processor but one. */
+static int server_helper_count(const struct server *server)
+{
+    int threads = server->config.net.io_threads;
+    if (threads == 0) {
+        int processors = process_processor_count();
+        threads = processors < IO_THREADS_AUTO_MIN_PROCESSORS ? 1 : processors - 1;
+        if (threads > IO_THREADS_AUTO_MAX)
+            threads = IO_THREADS_AUTO_MAX;
+    }
+    return threads - 1;
+}
+
 static void server_create_net(struct server *server)
 {
     const struct net_handlers handlers = {.context = server,
@@ -193,9 +209,10 @@ static void server_create_net(struct server *server)
                                           .execute = on_execute,
                                           .end = on_end};
     const struct net_limits limits = {0};
-    if (server->config.net.io_threads > 1)
+    int helpers = server_helper_count(server);
+    if (helpers > 0)
         allocator_expect_threads();
-    server->net = net_create(&server->loop, &handlers, &limits, server->config.net.io_threads - 1);
+    server->net = net_create(&server->loop, &handlers, &limits, helpers);
 }
 
 /* ---- signals ---- */

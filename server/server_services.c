@@ -192,6 +192,7 @@ static void facts_of_net(const struct server *server, struct server_facts *facts
     facts->writes = net.writes;
     facts->connections = net.connections;
     facts->connection_bytes = net.connection_bytes + server->commands.sessions.count * sizeof(struct session);
+    facts->helpers = net_helper_count(server->net);
     facts->query_limit_disconnections = net.query_limit_disconnections;
     facts->output_limit_disconnections = net.output_limit_disconnections;
     facts->tcp_port = server->config.net.port;
@@ -216,6 +217,18 @@ static void service_facts(void *context, struct server_facts *facts)
     facts->peak_memory_bytes = server->peak_memory_bytes;
 }
 
+static void service_helper_facts(void *context, int helper, struct helper_facts *facts)
+{
+    const struct server *server = context;
+    struct net_helper_stats stats;
+    net_read_helper_stats(server->net, helper, &stats);
+    *facts = (struct helper_facts){.busy_us = stats.busy_us,
+                                   .batches = stats.batches,
+                                   .requests = stats.requests,
+                                   .queued_batches = stats.queued_batches,
+                                   .connections = stats.connections};
+}
+
 static void service_reset_stats(void *context)
 {
     struct server *server = context;
@@ -228,6 +241,7 @@ void server_install_services(struct server *server)
 {
     server->services = (struct services){.server = server,
                                          .facts = service_facts,
+                                         .helper_facts = service_helper_facts,
                                          .save = service_save,
                                          .save_in_background = service_save_in_background,
                                          .schedule_save = service_schedule_save,

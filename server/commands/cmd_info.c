@@ -103,6 +103,21 @@ static void info_platform(struct info *info)
     info_line(info, "gcc_version:%d.%d.%d", __GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
 }
 
+static void info_helpers(struct info *info)
+{
+    const struct services *services = info->commands->services;
+    info_count(info, "io_threads_active", info->facts.helpers > 0);
+    for (int i = 0; i < info->facts.helpers; i++) {
+        struct helper_facts facts;
+        services->helper_facts(services->server, i, &facts);
+        info_line(info,
+                  "io_thread_%d:busy_us=%" PRIu64 ",batches=%" PRIu64 ",requests=%" PRIu64
+                  ",queued_batches=%" PRIu64 ",connections=%" PRIu64,
+                  i + 1, facts.busy_us, facts.batches, facts.requests, facts.queued_batches,
+                  facts.connections);
+    }
+}
+
 static void info_server(struct info *info)
 {
     const struct server_facts *facts = &info->facts;
@@ -121,7 +136,7 @@ static void info_server(struct info *info)
     info_number(info, "lru_clock", now_s(info) & 0xffffff);
     info_line(info, "executable:%s", facts->executable);
     info_line(info, "config_file:%s", facts->config_file);
-    info_count(info, "io_threads_active", 0);
+    info_helpers(info);
 }
 
 /* ---- Clients ---- */

@@ -52,6 +52,7 @@ struct server_facts {
     uint64_t connections;
     uint64_t connection_bytes; /* user-space memory of all connections */
     uint64_t output_limit_disconnections, query_limit_disconnections;
+    int helpers; /* I/O helper threads */
     /* process */
     int64_t start_s;
     int tcp_port;
@@ -61,10 +62,20 @@ struct server_facts {
     const char *maxmemory_policy;
 };
 
+/* What an I/O helper thread has done. */
+struct helper_facts {
+    uint64_t busy_us;
+    uint64_t batches, requests;
+    uint64_t queued_batches; /* handed over, not executed yet */
+    uint64_t connections;
+};
+
 struct services {
     void *server;
 
     void (*facts)(void *server, struct server_facts *facts);
+    /* Of the helper with this number, from 0. */
+    void (*helper_facts)(void *server, int helper, struct helper_facts *facts);
 
     /* SAVE. 0, -EBUSY while a child runs, or -errno after logging. */
     int (*save)(void *server);

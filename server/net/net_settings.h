@@ -30,7 +30,7 @@ struct net_settings {
     int unix_socket_mode; /* permission bits; 0: as umask says */
     int timeout_s;        /* idle clients are closed; 0: never */
     bool protected_mode;
-    int io_threads; /* 1: the main loop does all; else one less helper threads */
+    int io_threads; /* 1: the main loop does all; else one less helper threads; 0: as the machine allows */
     bool io_threads_read;
     int64_t query_max_bytes; /* client-query-buffer-limit */
     /* Replies that a client, and all together, may leave unread before they are not read from; 0: no bound.
