@@ -43,8 +43,12 @@ void worker_hand_over(struct worker *worker)
     struct batch *batch = worker->batch;
     if (batch == NULL || batch_is_empty(batch))
         return;
+    /* Waking the main thread costs more than a request does: while it has a batch, the next one fills. */
+    if (worker->under_way && batch->count < NET_BATCH_REQUESTS)
+        return;
     worker->batch = NULL;
     if (worker->helper) {
+        worker->under_way++;
         worker_recognize(worker, batch);
         helper_send_batch(worker->helper, batch);
         return;
@@ -235,6 +239,7 @@ void worker_deliver(struct worker *worker, struct parcel *parcel)
     while (!links_is_empty(&parcel->batches)) {
         struct batch *batch = links_container(parcel->batches.next, struct batch, links);
         links_remove(&batch->links);
+        worker->under_way -= worker->helper != NULL;
         batch_reset(batch);
         links_append(&worker->spare, &batch->links);
     }
