@@ -10,8 +10,8 @@
  * *max_clients to what is possible, with a line in the log. */
 void process_raise_file_limit(int64_t *max_clients);
 
-/* Processors that this process may use: those of its affinity mask, or less when its control group has a quota of
- * processor time. At least 1. */
+/* Processors that this process may use: those of its affinity mask, or less when its control group has a
+ * quota of processor time. At least 1. */
 int process_processor_count(void);
 
 /* Detaches from the terminal. Returns 0 or -errno; the parent exits. */

@@ -14,13 +14,13 @@
 struct worker;
 
 enum channel_flag {
-    CHANNEL_HELD = 1 << 0,     /* until channel_resume */
-    CHANNEL_PAUSED = 1 << 1,   /* until its worker has sent what is queued */
-    CHANNEL_YIELDED = 1 << 2,  /* it has had its slice of this turn */
-    CHANNEL_RESUMED = 1 << 3,  /* in net.resumed */
-    CHANNEL_CLOSING = 1 << 4,  /* nothing that it sends is executed any more */
-    CHANNEL_GONE = 1 << 5,     /* no session any more */
-    CHANNEL_ENDING = 1 << 6,   /* ends when the requests that may run have run */
+    CHANNEL_HELD = 1 << 0,    /* until channel_resume */
+    CHANNEL_PAUSED = 1 << 1,  /* until its worker has sent what is queued */
+    CHANNEL_YIELDED = 1 << 2, /* it has had its slice of this turn */
+    CHANNEL_RESUMED = 1 << 3, /* in net.resumed */
+    CHANNEL_CLOSING = 1 << 4, /* nothing that it sends is executed any more */
+    CHANNEL_GONE = 1 << 5,    /* no session any more */
+    CHANNEL_ENDING = 1 << 6,  /* ends when the requests that may run have run */
 };
 
 /* A request that waits: owns copies of its arguments. */

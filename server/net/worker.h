@@ -166,7 +166,7 @@ struct worker {
     struct batch *batch; /* being filled; NULL: none yet */
     struct links spare;  /* batches that rest */
     int batch_count;
-    int under_way; /* batches that the main thread has */
+    int under_way;             /* batches that the main thread has */
     struct resp_parser parser; /* for requests that resp_parse_whole declines */
     struct links connections;
     struct links again;    /* connections to be looked at in the next turn, oldest first */
