@@ -89,17 +89,34 @@ void channel_drop_deferred(struct channel *channel)
 
 /* ---- runs ---- */
 
-/* The channel's last run in the parcel that is being filled, or NULL. */
-static struct run *channel_last_run(const struct channel *channel, const struct parcel *parcel)
+/* The run that a place names, or NULL when its parcel has gone. */
+static struct run *place_run(const struct place *place, const struct parcel *parcel, uint32_t generation)
 {
-    if (channel->last_run == 0 || channel->generation != channel_worker(channel)->parcel_generation)
-        return NULL;
-    return &parcel->runs[channel->last_run - 1];
+    return place->run && place->generation == generation ? &parcel->runs[place->run - 1] : NULL;
 }
 
-static struct run *channel_add_run(struct channel *channel, struct parcel *parcel)
+static struct run *channel_last_run(const struct channel *channel)
 {
-    struct run *last = channel_last_run(channel, parcel);
+    const struct worker *worker = channel_worker(channel);
+    return place_run(&channel->place, worker->parcel, worker->parcel_generation);
+}
+
+static struct run *channel_held_run(const struct channel *channel)
+{
+    const struct worker *worker = channel_worker(channel);
+    return worker->held ? place_run(&channel->held, worker->held, worker->held_generation) : NULL;
+}
+
+bool channel_has_held(const struct channel *channel)
+{
+    return channel_held_run(channel) != NULL;
+}
+
+/* Appends a run behind the channel's last one in the parcel. */
+static struct run *channel_append_run(struct channel *channel, struct parcel *parcel, struct place *place,
+                                      uint32_t generation)
+{
+    struct run *last = place_run(place, parcel, generation);
     if (last)
         last->next = (uint32_t)parcel->run_count + 1;
     if (parcel->run_count == parcel->run_capacity)
@@ -112,9 +129,15 @@ static struct run *channel_add_run(struct channel *channel, struct parcel *parce
                         .end = reply->buffer.length,
                         .first_segment = (uint32_t)reply->segment_count,
                         .last_segment = (uint32_t)reply->segment_count};
-    channel->last_run = (uint32_t)parcel->run_count;
-    channel->generation = channel_worker(channel)->parcel_generation;
+    *place = (struct place){generation, (uint32_t)parcel->run_count};
     return run;
+}
+
+static struct run *channel_add_run(struct channel *channel)
+{
+    struct worker *worker = channel_worker(channel);
+    struct parcel *parcel = worker_parcel(worker);
+    return channel_append_run(channel, parcel, &channel->place, worker->parcel_generation);
 }
 
 /* Does what is written next continue this run? */
@@ -125,19 +148,23 @@ static bool run_is_open(const struct run *run, const struct reply *reply)
 
 uint32_t channel_open_run(struct channel *channel)
 {
-    struct parcel *parcel = worker_parcel(channel_worker(channel));
-    const struct run *run = channel_last_run(channel, parcel);
+    struct worker *worker = channel_worker(channel);
+    if (__builtin_expect(worker->held != NULL && channel_has_held(channel), 0))
+        net_flush_held(worker);
+    const struct parcel *parcel = worker_parcel(worker);
+    const struct run *run = channel_last_run(channel);
     if (run == NULL || !run_is_open(run, &parcel->reply))
-        run = channel_add_run(channel, parcel);
-    return (uint32_t)(run - parcel->runs);
+        run = channel_add_run(channel);
+    return (uint32_t)(run - worker->parcel->runs);
 }
 
 void channel_order(struct channel *channel, unsigned orders)
 {
-    struct parcel *parcel = worker_parcel(channel_worker(channel));
-    struct run *run = channel_last_run(channel, parcel);
+    struct run *run = channel_held_run(channel);
     if (run == NULL)
-        run = channel_add_run(channel, parcel);
+        run = worker_parcel(channel_worker(channel)) ? channel_last_run(channel) : NULL;
+    if (run == NULL)
+        run = channel_add_run(channel);
     run->orders = orders_merge(run->orders, (uint16_t)orders);
 }
 
@@ -152,20 +179,37 @@ void channel_close(struct channel *channel, bool flush)
     channel_order(channel, flush ? ORDER_CLOSE : ORDER_DROP);
 }
 
+/* The run that a push may continue, or NULL. Counts the bytes. */
+static struct run *channel_push_run(struct channel *channel, size_t length)
+{
+    struct worker *worker = channel_worker(channel);
+    struct parcel *parcel = worker->helper ? worker_parcel(worker) : worker_held(worker);
+    parcel->shared_bytes += length;
+    return worker->helper ? channel_last_run(channel) : channel_held_run(channel);
+}
+
+/* On the main loop pushes are kept apart from replies: they may gather for a while. A reply that follows goes
+ * to a new run then. */
+static struct run *channel_add_push(struct channel *channel)
+{
+    struct worker *worker = channel_worker(channel);
+    if (worker->helper)
+        return channel_add_run(channel);
+    channel->place.run = 0;
+    return channel_append_run(channel, worker_held(worker), &channel->held, worker->held_generation);
+}
+
 void channel_send_shared(struct channel *channel, struct blob *blob, size_t offset, size_t length)
 {
     if (length == 0 || channel->flags & (CHANNEL_CLOSING | CHANNEL_GONE))
         return;
-    struct worker *worker = channel_worker(channel);
-    struct parcel *parcel = worker_parcel(worker);
     const char *data = blob->data + offset;
-    struct run *run = channel_last_run(channel, parcel);
-    parcel->shared_bytes += length;
+    struct run *run = channel_push_run(channel, length);
     if (run && run->blob == blob && run->data + run->end == data) {
         run->end += length;
         return;
     }
-    run = channel_add_run(channel, parcel);
+    run = channel_add_push(channel);
     run->blob = blob_retain(blob);
     run->data = data;
     run->start = 0;

@@ -38,8 +38,10 @@ struct channel {
     struct deferred *deferred; /* oldest first */
     struct deferred *deferred_last;
     struct links resumed; /* in net.resumed, or alone */
-    uint32_t generation;  /* of the parcel that last_run is in */
-    uint32_t last_run;    /* counted from 1 */
+    struct place {
+        uint32_t generation; /* of the parcel that run is in */
+        uint32_t run;        /* counted from 1 */
+    } place, held;           /* the last run in worker.parcel, and in worker.held */
     uint16_t flags;
 };
 
@@ -51,6 +53,9 @@ struct deferred *channel_take_deferred(struct channel *channel);
 /* Makes it the first again. */
 void channel_put_back(struct channel *channel, struct deferred *deferred);
 void deferred_free(struct deferred *deferred);
+
+/* Pushes of the channel wait in worker.held: they go out before any reply. */
+bool channel_has_held(const struct channel *channel);
 
 /* The run that the next reply of the channel belongs to, as an index into the parcel's runs. */
 uint32_t channel_open_run(struct channel *channel);

@@ -62,7 +62,7 @@ static void streak_open(struct streak *streak, struct channel *channel)
 /* Is this channel's run still the last that was written for it? Pushes may have come behind it. */
 static inline bool streak_goes_on(const struct streak *streak, const struct channel *channel)
 {
-    return streak->channel == channel && channel->last_run == streak->run;
+    return streak->channel == channel && channel->place.run == streak->run;
 }
 
 static size_t segments_bytes(const struct reply *reply, size_t first)
@@ -109,10 +109,14 @@ static void streak_check(struct net *net, struct streak *streak)
         channel_check_unread(net, channel, run_bytes);
     if (clock_cycles() - streak->start_cycles > net->slice_cycles)
         channel_yield(net, channel);
-    if (!parcel_is_large(streak->parcel))
+    const struct worker *worker = channel_worker(channel);
+    bool much_held = worker->held && parcel_is_large(worker->held);
+    if (!much_held && !parcel_is_large(streak->parcel))
         return;
     streak_close(streak);
     net_flush(net);
+    if (much_held)
+        net_flush_held(channel_worker(channel));
 }
 
 /* Returns false when the request was put off. */

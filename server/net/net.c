@@ -10,22 +10,40 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NET_SLICE_US = 1000 };
+enum {
+    NET_SLICE_US = 1000,
+    /* A delivery of pushes that takes this long is followed by a pause; the longest pause. */
+    PUSH_LONG_MS = 2,
+    PUSH_PAUSE_MAX_MS = 5,
+};
 
 /* ---- parcels ---- */
 
+static struct parcel *worker_take_parcel(struct worker *worker)
+{
+    if (links_is_empty(&worker->parcels))
+        return parcel_create();
+    struct parcel *parcel = links_container(worker->parcels.next, struct parcel, links);
+    links_remove(&parcel->links);
+    return parcel;
+}
+
 struct parcel *worker_parcel(struct worker *worker)
 {
-    if (__builtin_expect(worker->parcel != NULL, 1))
-        return worker->parcel;
-    worker->parcel_generation++;
-    if (links_is_empty(&worker->parcels)) {
-        worker->parcel = parcel_create();
-    } else {
-        worker->parcel = links_container(worker->parcels.next, struct parcel, links);
-        links_remove(&worker->parcel->links);
+    if (__builtin_expect(worker->parcel == NULL, 0)) {
+        worker->parcel_generation++;
+        worker->parcel = worker_take_parcel(worker);
     }
     return worker->parcel;
+}
+
+struct parcel *worker_held(struct worker *worker)
+{
+    if (worker->held == NULL) {
+        worker->held_generation++;
+        worker->held = worker_take_parcel(worker);
+    }
+    return worker->held;
 }
 
 void worker_recycle_parcel(struct worker *worker, struct parcel *parcel)
@@ -34,7 +52,7 @@ void worker_recycle_parcel(struct worker *worker, struct parcel *parcel)
     links_append(&worker->parcels, &parcel->links);
 }
 
-void net_flush_worker(struct worker *worker)
+static void net_flush_parcel(struct worker *worker)
 {
     struct parcel *parcel = worker->parcel;
     if (parcel == NULL || parcel_is_empty(parcel))
@@ -46,6 +64,46 @@ void net_flush_worker(struct worker *worker)
     }
     worker_deliver(worker, parcel);
     worker_recycle_parcel(worker, parcel);
+}
+
+void net_flush_held(struct worker *worker)
+{
+    net_flush_parcel(worker);
+    struct parcel *held = worker->held;
+    if (held == NULL)
+        return;
+    worker->held = NULL;
+    worker_deliver(worker, held);
+    worker_recycle_parcel(worker, held);
+}
+
+static void net_on_pause_over(uv_timer_t *pause)
+{
+    (void)pause; /* net_on_prepare comes next */
+}
+
+/* Nearly all of what a message costs is the system call that sends it. After a long delivery more are let
+ * gather for half its time, so that a subscriber gets them with one. */
+static void net_flush_due(struct worker *worker)
+{
+    struct net *net = worker->net;
+    if (uv_is_active((uv_handle_t *)&net->pause))
+        return;
+    int64_t start_us = clock_monotonic_us();
+    net_flush_held(worker);
+    int64_t spent_ms = (clock_monotonic_us() - start_us) / 1000;
+    if (spent_ms < PUSH_LONG_MS || net->finished)
+        return;
+    uint64_t pause_ms = (uint64_t)(spent_ms / 2 < PUSH_PAUSE_MAX_MS ? spent_ms / 2 : PUSH_PAUSE_MAX_MS);
+    uv_update_time(net->loop);
+    uv_timer_start(&net->pause, net_on_pause_over, pause_ms, 0);
+}
+
+void net_flush_worker(struct worker *worker)
+{
+    net_flush_parcel(worker);
+    if (__builtin_expect(worker->held != NULL, 0))
+        net_flush_due(worker);
 }
 
 void net_flush(struct net *net)
@@ -100,6 +158,7 @@ static void net_start_handles(struct net *net)
     uv_prepare_start(&net->prepare, net_on_prepare);
     uv_idle_init(net->loop, &net->idle);
     net->idle.data = net;
+    uv_timer_init(net->loop, &net->pause);
     uv_async_init(net->loop, &net->inbox_wake, net_on_inbox);
     net->inbox_wake.data = net;
 }
@@ -131,6 +190,7 @@ void net_finish(struct net *net)
     if (net->finished)
         return;
     net->finished = true;
+    uv_timer_stop(&net->pause);
     net_flush(net);
     if (net->helpers)
         helpers_join(net);
@@ -159,6 +219,7 @@ void net_stop(struct net *net)
     }
     uv_close((uv_handle_t *)&net->prepare, NULL);
     uv_close((uv_handle_t *)&net->idle, NULL);
+    uv_close((uv_handle_t *)&net->pause, NULL);
     uv_close((uv_handle_t *)&net->inbox_wake, NULL);
 }
 
@@ -166,6 +227,8 @@ static void worker_free_parcels(struct worker *worker)
 {
     if (worker->parcel)
         parcel_free(worker->parcel);
+    if (worker->held)
+        parcel_free(worker->held);
     while (!links_is_empty(&worker->parcels)) {
         struct parcel *parcel = links_container(worker->parcels.next, struct parcel, links);
         links_remove(&parcel->links);

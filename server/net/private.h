@@ -17,6 +17,7 @@ struct net {
     int next_worker;        /* gets the next connection */
     uv_prepare_t prepare;   /* sends parcels off before the loop sleeps */
     uv_idle_t idle;         /* active while resumed channels wait */
+    uv_timer_t pause;       /* active: pushes gather */
     uv_async_t inbox_wake;
     struct links resumed; /* channels with requests that may run now, oldest first */
     uint64_t connections_received, connections_rejected;
@@ -45,6 +46,10 @@ struct parcel *worker_parcel(struct worker *worker);
 /* Sends off every parcel with something in it. */
 void net_flush(struct net *net);
 void net_flush_worker(struct worker *worker);
+/* The pushes that gather behind the parcel of the main loop's own worker. */
+struct parcel *worker_held(struct worker *worker);
+/* Sends them off now, behind the parcel. Not while a run of the parcel is open. */
+void net_flush_held(struct worker *worker);
 /* A sent parcel came back. */
 void worker_recycle_parcel(struct worker *worker, struct parcel *parcel);
 /* A new connection, accepted on the main thread. */

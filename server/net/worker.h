@@ -175,8 +175,10 @@ struct worker {
 
     /* The main thread's. */
     struct parcel *parcel;      /* being filled; NULL: none yet */
+    struct parcel *held;        /* pushes, which go behind it; NULL: none. Not with a helper */
     struct links parcels;       /* that rest */
     uint32_t parcel_generation; /* counts parcels, for struct channel */
+    uint32_t held_generation;
     uint64_t batches_run, requests_run;
 };
 
