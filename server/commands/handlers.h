@@ -53,20 +53,18 @@ command_handler cmd_sadd, cmd_scard, cmd_sdiff, cmd_sdiffstore, cmd_sinter, cmd_
 /* sort */
 command_handler cmd_sort, cmd_sort_ro;
 
-/* Families still to come are weak: the registry leaves out what is not linked. */
-
 /* list */
 command_handler cmd_blmove, cmd_blmpop, cmd_blpop, cmd_brpop, cmd_brpoplpush, cmd_lindex, cmd_linsert,
     cmd_llen, cmd_lmove, cmd_lmpop, cmd_lpop, cmd_lpos, cmd_lpush, cmd_lpushx, cmd_lrange, cmd_lrem, cmd_lset,
     cmd_ltrim, cmd_rpop, cmd_rpoplpush, cmd_rpush, cmd_rpushx;
 
 /* zset */
-extern command_handler __attribute__((weak)) cmd_bzmpop, cmd_bzpopmax, cmd_bzpopmin, cmd_zadd, cmd_zcard,
-    cmd_zcount, cmd_zdiff, cmd_zdiffstore, cmd_zincrby, cmd_zinter, cmd_zintercard, cmd_zinterstore,
-    cmd_zlexcount, cmd_zmpop, cmd_zmscore, cmd_zpopmax, cmd_zpopmin, cmd_zrandmember, cmd_zrange,
-    cmd_zrangebylex, cmd_zrangebyscore, cmd_zrangestore, cmd_zrank, cmd_zrem, cmd_zremrangebylex,
-    cmd_zremrangebyrank, cmd_zremrangebyscore, cmd_zrevrange, cmd_zrevrangebylex, cmd_zrevrangebyscore,
-    cmd_zrevrank, cmd_zscan, cmd_zscore, cmd_zunion, cmd_zunionstore;
+command_handler cmd_bzmpop, cmd_bzpopmax, cmd_bzpopmin, cmd_zadd, cmd_zcard, cmd_zcount, cmd_zdiff,
+    cmd_zdiffstore, cmd_zincrby, cmd_zinter, cmd_zintercard, cmd_zinterstore, cmd_zlexcount, cmd_zmpop,
+    cmd_zmscore, cmd_zpopmax, cmd_zpopmin, cmd_zrandmember, cmd_zrange, cmd_zrangebylex, cmd_zrangebyscore,
+    cmd_zrangestore, cmd_zrank, cmd_zrem, cmd_zremrangebylex, cmd_zremrangebyrank, cmd_zremrangebyscore,
+    cmd_zrevrange, cmd_zrevrangebylex, cmd_zrevrangebyscore, cmd_zrevrank, cmd_zscan, cmd_zscore, cmd_zunion,
+    cmd_zunionstore;
 
 /* hyperloglog */
 command_handler cmd_pfadd, cmd_pfcount, cmd_pfdebug, cmd_pfmerge, cmd_pfselftest;

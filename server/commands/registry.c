@@ -18,11 +18,10 @@ static const struct command_table *const tables[] = {
     &table_geo,        &table_pubsub, &table_transactions,
 };
 
-/* Entries of one array of rows, with those of their subcommands. Returns how many can be found. */
-static int fill_entries(struct registry_entry *entries, const struct command *rows, int count,
-                        struct registry_entry *parent)
+/* Entries of one array of rows, with those of their subcommands. */
+static void fill_entries(struct registry_entry *entries, const struct command *rows, int count,
+                         struct registry_entry *parent)
 {
-    int found = 0;
     for (int i = 0; i < count; i++) {
         struct registry_entry *entry = &entries[i];
         const struct command *command = &rows[i];
@@ -31,17 +30,13 @@ static int fill_entries(struct registry_entry *entries, const struct command *ro
         CHECK(length < (int)sizeof(entry->full_name));
         entry->command = command;
         entry->parent = parent;
-        bool works = command->handler != NULL;
+        entry->name = slice_from_string(command->name);
+        CHECK(command->handler || command->subcommand_count);
         if (command->subcommand_count) {
             entry->subcommands = mem_alloc_zero(command->subcommand_count * sizeof(*entries));
-            works |=
-                fill_entries(entry->subcommands, command->subcommands, command->subcommand_count, entry) > 0;
+            fill_entries(entry->subcommands, command->subcommands, command->subcommand_count, entry);
         }
-        if (works)
-            entry->name = slice_from_string(command->name);
-        found += works;
     }
-    return found;
 }
 
 static void insert_slot(struct registry *registry, struct registry_entry *entry)
