@@ -442,6 +442,8 @@ static void connection_on_poll(uv_poll_t *poll, int status, int events)
             connection_end(connection, GONE_CLOSED);
         connection_watch(connection);
     }
+    if (events & UV_DISCONNECT && !(events & UV_READABLE))
+        connection_tell_gone(connection, GONE_CLOSED);
     if (!(events & UV_READABLE) || connection->flags & CONNECTION_HUNGRY)
         return;
     if (!worker_has_room(worker)) {
@@ -483,7 +485,10 @@ void connection_watch(struct connection *connection)
         worker_revisit(connection->worker, connection);
     bool reads = connection_takes_input(connection) && !(connection->flags & CONNECTION_HUNGRY);
     bool writes = connection->output != NULL && !(connection->flags & CONNECTION_ENDED);
-    int events = (reads ? UV_READABLE : 0) | (writes ? UV_WRITABLE : 0);
+    /* One that broke the protocol behind a request that is blocked may hang up before it gets the error. */
+    bool listens =
+        (connection->flags & (CONNECTION_DEAF | CONNECTION_CLOSING | CONNECTION_TOLD)) == CONNECTION_DEAF;
+    int events = (reads ? UV_READABLE : 0) | (writes ? UV_WRITABLE : 0) | (listens ? UV_DISCONNECT : 0);
     if (events == connection->polled)
         return;
     connection->polled = (uint8_t)events;

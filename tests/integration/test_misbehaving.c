@@ -155,13 +155,14 @@ Test(misbehaving, who_breaks_off_leaves_nothing_behind)
     repeat(&requests, "LRANGE list 0 -1\r\n", 50);
     for (int round = 0; round < 40; round++) {
         static const char *const beginnings[] = {"BLPOP nothing 0\r\nPING\r\n",
+                                                 "BLPOP nothing 0\r\n*-1x\r\n",
                                                  "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5",
                                                  "*2\r\n$3\r\nGET\r\n$100000\r\nxxxx",
                                                  "SUBSCRIBE a b c\r\n",
                                                  "MULTI\r\nSET a b\r\n",
                                                  "MONITOR\r\n",
                                                  NULL};
-        const char *beginning = beginnings[round % 7];
+        const char *beginning = beginnings[round % 8];
         struct wire wire;
         server_connect(&server, &wire);
         if (beginning)

