@@ -287,7 +287,7 @@ uint64_t channel_memory_bytes(const struct channel *channel)
 {
     const struct connection_gauges *gauges = &channel_connection(channel)->gauges;
     return sizeof(struct connection) + counter_read(&gauges->query_bytes) +
-           counter_read(&gauges->query_free_bytes) + counter_read(&gauges->output_bytes);
+           gauge_read(&gauges->query_free_bytes) + counter_read(&gauges->output_bytes);
 }
 
 void channel_describe(const struct channel *channel, struct connection_facts *facts)
@@ -296,9 +296,9 @@ void channel_describe(const struct channel *channel, struct connection_facts *fa
     const struct connection_gauges *gauges = &connection->gauges;
     *facts = (struct connection_facts){.fd = connection->fd,
                                        .query_bytes = counter_read(&gauges->query_bytes),
-                                       .query_free_bytes = counter_read(&gauges->query_free_bytes),
+                                       .query_free_bytes = gauge_read(&gauges->query_free_bytes),
                                        .output_bytes = counter_read(&gauges->output_bytes),
-                                       .output_blocks = counter_read(&gauges->output_blocks),
+                                       .output_blocks = gauge_read(&gauges->output_blocks),
                                        .memory_bytes = channel_memory_bytes(channel),
                                        .helper = connection->worker->number};
     channel_describe_kind(channel, facts);

@@ -14,13 +14,14 @@
 
 static bool connection_takes_input(const struct connection *connection)
 {
-    return !(connection->flags & (CONNECTION_ENDED | CONNECTION_DEAF | CONNECTION_FULL | CONNECTION_PAUSED));
+    return !(connection->flags &
+             (CONNECTION_ENDED | CONNECTION_DEAF | CONNECTION_LAST | CONNECTION_FULL | CONNECTION_PAUSED));
 }
 
 bool connection_may_parse(const struct connection *connection)
 {
-    return connection_takes_input(connection) &&
-           !(connection->flags & (CONNECTION_HELD | CONNECTION_WAITING));
+    return !(connection->flags & (CONNECTION_ENDED | CONNECTION_DEAF | CONNECTION_FULL | CONNECTION_PAUSED |
+                                  CONNECTION_HELD | CONNECTION_YIELDED | CONNECTION_WAITING));
 }
 
 static struct resp_limits connection_limits(const struct connection *connection)
@@ -59,11 +60,13 @@ static void connection_note_query(struct connection *connection)
     const struct pending *pending = connection->pending;
     struct connection_gauges *gauges = &connection->gauges;
     struct worker *worker = connection->worker;
-    uint64_t before = counter_read(&gauges->query_bytes) + counter_read(&gauges->query_free_bytes);
+    uint64_t before = counter_read(&gauges->query_bytes) + gauge_read(&gauges->query_free_bytes);
     uint64_t used = pending ? pending->buffer.length + pending->bulk_bytes : 0;
     uint64_t room = pending ? pending->buffer.capacity - pending->buffer.length : 0;
+    if (room > UINT32_MAX)
+        room = UINT32_MAX;
     atomic_store_explicit(&gauges->query_bytes, used, memory_order_relaxed);
-    atomic_store_explicit(&gauges->query_free_bytes, room, memory_order_relaxed);
+    atomic_store_explicit(&gauges->query_free_bytes, (uint32_t)room, memory_order_relaxed);
     counter_add(&worker->counters.buffer_bytes, used + room - before);
     if (worker->limits.query_max_bytes <= 0 || (int64_t)used <= worker->limits.query_max_bytes)
         return;
@@ -73,7 +76,7 @@ static void connection_note_query(struct connection *connection)
 
 static void connection_drop_pending(struct connection *connection)
 {
-    connection->flags &= (uint16_t)~CONNECTION_UNPARSED;
+    connection->flags &= ~(uint32_t)CONNECTION_UNPARSED;
     if (connection->pending == NULL)
         return;
     pending_free(connection->pending);
@@ -120,6 +123,7 @@ static struct batch_item *connection_add_item(struct connection *connection, uin
 {
     struct worker *worker = connection->worker;
     struct batch_item *item = worker_add_item(worker, connection);
+    item->request.session = connection->channel.session;
     item->request.argc = argc;
     worker->batch->slice_count += argc;
     return item;
@@ -235,7 +239,7 @@ static void connection_parse_pending(struct connection *connection)
     struct pending *pending = connection->pending;
     if (pending == NULL || pending->bulk)
         return;
-    connection->flags &= (uint16_t)~CONNECTION_UNPARSED;
+    connection->flags &= ~(uint32_t)CONNECTION_UNPARSED;
     struct buffer *buffer = &pending->buffer;
     size_t used = connection_parse(connection, &pending->parser, buffer->data, buffer->length);
     if (used) {
@@ -263,6 +267,16 @@ static void connection_tell_gone(struct connection *connection, enum gone_reason
     item->reason = (uint8_t)reason;
 }
 
+/* The client has hung up. What it sent before, and may have run, is executed first; but nothing behind a
+ * request that is blocked. */
+static void connection_hang_up(struct connection *connection)
+{
+    if (connection->flags & CONNECTION_UNPARSED && !(connection->flags & CONNECTION_HELD))
+        connection->flags |= CONNECTION_LAST;
+    else
+        connection_tell_gone(connection, GONE_CLOSED);
+}
+
 static ssize_t connection_receive(struct connection *connection, void *into, size_t room)
 {
     struct worker_counters *counters = &connection->worker->counters;
@@ -274,7 +288,7 @@ static ssize_t connection_receive(struct connection *connection, void *into, siz
     if (got > 0)
         counter_add(&counters->input_bytes, (uint64_t)got);
     else if (got == 0) /* it may still wait for replies to what it has sent */
-        connection_tell_gone(connection, GONE_CLOSED);
+        connection_hang_up(connection);
     else if (errno != EAGAIN)
         connection_end(connection, GONE_CLOSED);
     return got;
@@ -285,7 +299,7 @@ static ssize_t connection_receive(struct connection *connection, void *into, siz
 static void connection_note_appetite(struct connection *connection, size_t got, size_t room)
 {
     if (got < room) {
-        connection->flags &= (uint16_t)~CONNECTION_HEAVY;
+        connection->flags &= ~(uint32_t)CONNECTION_HEAVY;
         return;
     }
     connection->flags |= CONNECTION_HEAVY | CONNECTION_HUNGRY;
@@ -417,7 +431,7 @@ size_t connection_go_on(struct connection *connection)
         connection_parse_pending(connection);
     }
     if (connection->flags & CONNECTION_HUNGRY) {
-        connection->flags &= (uint16_t)~CONNECTION_HUNGRY;
+        connection->flags &= ~(uint32_t)CONNECTION_HUNGRY;
         taken += connection_read(connection);
     }
     connection_watch(connection);
@@ -467,9 +481,10 @@ static void connection_weigh_output(struct connection *connection)
     if (queued > allowance)
         connection->flags |= CONNECTION_FULL;
     else if (queued <= allowance / 2)
-        connection->flags &= (uint16_t)~CONNECTION_FULL;
-    if (connection->flags & CONNECTION_PAUSED && queued <= allowance / 2) {
-        connection->flags = (uint16_t)((connection->flags & ~CONNECTION_PAUSED) | CONNECTION_HELD);
+        connection->flags &= ~(uint32_t)CONNECTION_FULL;
+    if (queued <= allowance / 2 &&
+        (connection->flags & (CONNECTION_PAUSED | CONNECTION_TOLD)) == CONNECTION_PAUSED) {
+        connection->flags = (connection->flags & ~(uint32_t)CONNECTION_PAUSED) | CONNECTION_YIELDED;
         worker_add_item(connection->worker, connection)->kind = ITEM_DRAINED;
     }
 }
@@ -483,6 +498,8 @@ void connection_watch(struct connection *connection)
         connection_weigh_output(connection);
     if (connection->flags & CONNECTION_UNPARSED && connection_may_parse(connection))
         worker_revisit(connection->worker, connection);
+    if (connection->flags & CONNECTION_LAST)
+        connection_hang_up(connection);
     bool reads = connection_takes_input(connection) && !(connection->flags & CONNECTION_HUNGRY);
     bool writes = connection->output != NULL && !(connection->flags & CONNECTION_ENDED);
     /* One that broke the protocol behind a request that is blocked may hang up before it gets the error. */

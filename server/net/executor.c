@@ -88,7 +88,7 @@ static void channel_yield(struct net *net, struct channel *channel)
     if (channel->flags & (CHANNEL_WAITS | CHANNEL_CLOSING | CHANNEL_GONE))
         return;
     channel->flags |= CHANNEL_YIELDED | CHANNEL_RESUMED;
-    channel_order(channel, ORDER_HOLD);
+    channel_order(channel, ORDER_YIELD);
     links_append(&net->resumed, &channel->resumed);
 }
 

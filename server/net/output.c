@@ -64,7 +64,8 @@ static void output_note(struct connection *connection, int64_t bytes)
     counter_add(&counters->unread_bytes, (uint64_t)bytes);
     counter_add(&counters->buffer_bytes, (uint64_t)bytes);
     atomic_store_explicit(&connection->gauges.output_bytes, output->bytes, memory_order_relaxed);
-    atomic_store_explicit(&connection->gauges.output_blocks, output->count, memory_order_relaxed);
+    uint32_t blocks = output->count < UINT32_MAX ? (uint32_t)output->count : UINT32_MAX;
+    atomic_store_explicit(&connection->gauges.output_blocks, blocks, memory_order_relaxed);
 }
 
 static void output_push(struct connection *connection, struct output_chunk *chunk)

@@ -100,6 +100,7 @@ enum order {
     ORDER_CLOSE = 1 << 9,    /* close when all is sent */
     ORDER_DROP = 1 << 10,    /* close now */
     ORDER_FREE = 1 << 11,    /* the last: the main thread has forgotten it */
+    ORDER_YIELD = 1 << 12,   /* parse nothing until ORDER_RESUME: what it has sent runs in turns */
 };
 
 /* Bytes for a connection, then orders. */
@@ -139,7 +140,8 @@ static inline bool parcel_is_empty(const struct parcel *parcel)
 static inline uint16_t orders_merge(uint16_t earlier, uint16_t later)
 {
     static const uint16_t pairs[] = {ORDER_TRUST | ORDER_DISTRUST, ORDER_HOLD | ORDER_RESUME,
-                                     ORDER_PAUSE | ORDER_RESUME, ORDER_PUBSUB | ORDER_NORMAL};
+                                     ORDER_YIELD | ORDER_RESUME, ORDER_PAUSE | ORDER_RESUME,
+                                     ORDER_PUBSUB | ORDER_NORMAL};
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
         if (later & pairs[i])
             earlier &= (uint16_t)~pairs[i];

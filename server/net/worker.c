@@ -174,25 +174,27 @@ static void pieces_add_run(struct piece_list *list, const struct parcel *parcel,
 
 static void connection_obey(struct connection *connection, unsigned orders)
 {
-    uint16_t *flags = &connection->flags;
+    uint32_t *flags = &connection->flags;
     if (orders & ORDER_ADOPT)
         connection_adopt(connection);
     if (orders & ORDER_TRUST)
         *flags |= CONNECTION_TRUSTED;
     if (orders & ORDER_DISTRUST)
-        *flags &= (uint16_t)~CONNECTION_TRUSTED;
+        *flags &= ~(uint32_t)CONNECTION_TRUSTED;
     if (orders & ORDER_PUBSUB)
         *flags |= CONNECTION_PUBSUB;
     if (orders & ORDER_NORMAL)
-        *flags &= (uint16_t)~CONNECTION_PUBSUB;
+        *flags &= ~(uint32_t)CONNECTION_PUBSUB;
     if (orders & ORDER_HOLD)
         *flags |= CONNECTION_HELD;
+    if (orders & ORDER_YIELD)
+        *flags |= CONNECTION_YIELDED;
     if (orders & ORDER_PAUSE)
         *flags |= CONNECTION_PAUSED;
     if (orders & ORDER_RESUME)
-        *flags &= (uint16_t) ~(CONNECTION_HELD | CONNECTION_PAUSED);
+        *flags &= ~(uint32_t)(CONNECTION_HELD | CONNECTION_PAUSED | CONNECTION_YIELDED);
     if (orders & ORDER_CONTINUE)
-        *flags &= (uint16_t)~CONNECTION_WAITING;
+        *flags &= ~(uint32_t)CONNECTION_WAITING;
     if (orders & ORDER_CLOSE)
         *flags |= CONNECTION_CLOSING | CONNECTION_DEAF;
     if (orders & ORDER_FREE) {

@@ -76,7 +76,9 @@ enum connection_flag {
     CONNECTION_PUBSUB = 1 << 12,  /* of this class, not the normal one */
     CONNECTION_POLLED = 1 << 13,  /* the handle is libuv's */
     CONNECTION_DEAF = 1 << 14,    /* take no input any more */
-    CONNECTION_TOLD = 1 << 15,    /* ITEM_GONE is on its way */
+    CONNECTION_TOLD = 1 << 15,    /* ITEM_GONE is on its way: no item may follow */
+    CONNECTION_YIELDED = 1 << 16, /* parse nothing: its requests run in turns */
+    CONNECTION_LAST = 1 << 17,    /* it has hung up; what it sent before is still to be parsed */
 };
 
 /* An argument that came in a block of its own. */
@@ -113,8 +115,8 @@ struct output {
 
 /* Written by the worker, read by the main thread. */
 struct connection_gauges {
-    _Atomic uint64_t query_bytes, query_free_bytes;
-    _Atomic uint64_t output_bytes, output_blocks;
+    _Atomic uint64_t query_bytes, output_bytes;
+    _Atomic uint32_t query_free_bytes, output_blocks; /* UINT32_MAX: that or more */
 };
 
 struct connection {
@@ -127,7 +129,7 @@ struct connection {
     struct pending *pending;
     struct output *output; /* NULL: nothing queued */
     struct connection_gauges gauges;
-    uint16_t flags;
+    uint32_t flags;
     uint8_t polled;         /* events that libuv watches */
     uint8_t origin;         /* CONNECTION_UNIX, CONNECTION_LOOPBACK: never changes; any thread */
     struct channel channel; /* the main thread's */
@@ -153,6 +155,11 @@ static inline void counter_add(_Atomic uint64_t *counter, uint64_t count)
 static inline uint64_t counter_read(const _Atomic uint64_t *counter)
 {
     return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static inline uint32_t gauge_read(const _Atomic uint32_t *gauge)
+{
+    return atomic_load_explicit(gauge, memory_order_relaxed);
 }
 
 struct worker {
@@ -244,9 +251,7 @@ static inline struct batch_item *worker_add_item(struct worker *worker, struct c
     if (__builtin_expect(batch->count == batch->capacity, 0))
         batch_grow_items(batch);
     struct batch_item *added = &batch->items[batch->count++];
-    *added = (struct batch_item){.request = {.session = connection->channel.session},
-                                 .connection = connection,
-                                 .first_slice = (uint32_t)batch->slice_count};
+    *added = (struct batch_item){.connection = connection, .first_slice = (uint32_t)batch->slice_count};
     return added;
 }
 

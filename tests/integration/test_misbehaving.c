@@ -139,6 +139,16 @@ Test(misbehaving, who_hangs_up_early_gets_its_replies)
         cr_assert_eq(replies.size, (size_t)(1 + i * 3) * strlen("$1\r\nx\r\n"));
         wire_close(&wire);
     }
+    /* One that takes many turns, and is longer than one read. */
+    bytes_clear(&requests);
+    repeat(&requests, "DEBUG SLEEP 0.002\r\nSET key value\r\nGET key\r\n", 50);
+    repeat(&requests, "ECHO x\r\n", 30000);
+    server_connect(&server, &wire);
+    cr_assert(wire_send(&wire, requests.data, requests.size));
+    wire_finish_sending(&wire);
+    cr_assert(wire_receive_rest(&wire, &replies));
+    cr_assert_eq(replies.size, 50 * strlen("+OK\r\n+OK\r\n$5\r\nvalue\r\n") + 30000 * strlen("$1\r\nx\r\n"));
+    wire_close(&wire);
     bytes_release(&requests);
     bytes_release(&replies);
     stop();
