@@ -179,22 +179,20 @@ void channel_close(struct channel *channel, bool flush)
     channel_order(channel, flush ? ORDER_CLOSE : ORDER_DROP);
 }
 
-/* The run that a push may continue, or NULL. Counts the bytes. */
-static struct run *channel_push_run(struct channel *channel, size_t length)
+/* Fills a run with bytes of a block. */
+static void run_refer(struct run *run, struct blob *blob, const char *data, size_t length)
 {
-    struct worker *worker = channel_worker(channel);
-    struct parcel *parcel = worker->helper ? worker_parcel(worker) : worker_held(worker);
-    parcel->shared_bytes += length;
-    return worker->helper ? channel_last_run(channel) : channel_held_run(channel);
+    run->blob = blob_retain(blob);
+    run->data = data;
+    run->start = 0;
+    run->end = length;
 }
 
-/* On the main loop pushes are kept apart from replies: they may gather for a while. A reply that follows goes
- * to a new run then. */
-static struct run *channel_add_push(struct channel *channel)
+/* On the main loop messages are kept apart from replies: they may gather for a while. A reply that follows
+ * goes to a new run then. */
+static struct run *channel_add_held(struct channel *channel)
 {
     struct worker *worker = channel_worker(channel);
-    if (worker->helper)
-        return channel_add_run(channel);
     channel->place.run = 0;
     return channel_append_run(channel, worker_held(worker), &channel->held, worker->held_generation);
 }
@@ -203,17 +201,15 @@ void channel_send_shared(struct channel *channel, struct blob *blob, size_t offs
 {
     if (length == 0 || channel->flags & (CHANNEL_CLOSING | CHANNEL_GONE))
         return;
+    struct worker *worker = channel_worker(channel);
+    struct parcel *parcel = worker->helper ? worker_parcel(worker) : worker_held(worker);
+    struct run *run = worker->helper ? channel_last_run(channel) : channel_held_run(channel);
     const char *data = blob->data + offset;
-    struct run *run = channel_push_run(channel, length);
-    if (run && run->blob == blob && run->data + run->end == data) {
+    parcel->shared_bytes += length;
+    if (run && run->blob == blob && run->data + run->end == data)
         run->end += length;
-        return;
-    }
-    run = channel_add_push(channel);
-    run->blob = blob_retain(blob);
-    run->data = data;
-    run->start = 0;
-    run->end = length;
+    else
+        run_refer(worker->helper ? channel_add_run(channel) : channel_add_held(channel), blob, data, length);
 }
 
 void channel_send(struct channel *channel, const char *data, size_t length)
@@ -223,7 +219,9 @@ void channel_send(struct channel *channel, const char *data, size_t length)
     struct blob *blob = blob_create(length);
     memcpy(blob->data, data, length);
     blob->length_bytes = length;
-    channel_send_shared(channel, blob, 0, length);
+    /* The reply of a client that was blocked does not wait for messages, but for its own. */
+    run_refer(channel_has_held(channel) ? channel_add_held(channel) : channel_add_run(channel), blob,
+              blob->data, length);
     blob_release(blob);
 }
 

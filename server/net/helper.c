@@ -1,7 +1,7 @@
 /*
- * Helper threads: each runs a loop with one worker. Batches go to the main thread through one queue, parcels
- * to each helper through its own; a queue is a list under a lock that is held for a few instructions. Whole
- * lists change hands, a wake-up is sent only when the queue was empty, and nobody spins.
+ * Helper threads: each runs a loop with one worker. Each has two queues, for batches to the main thread and
+ * for parcels from it; a queue is a list under a lock that is held for a few instructions. Whole lists change
+ * hands, a wake-up is sent only when the queue was empty, and nobody spins.
  *
  * Helpers block all signals and write no log: a forked child must never find a lock that one of them held.
  */
@@ -22,7 +22,6 @@ struct queue {
     _Atomic uint64_t count;
 };
 
-/* A batch on its way, with where it came from. */
 struct helper {
     uv_loop_t loop;
     uv_async_t wake;

@@ -1,4 +1,4 @@
-/* Listening sockets: TCP and unix. Accepts in bounded bursts. Runs on the thread of the worker's loop. */
+/* Listening sockets: TCP and unix. Accepts in bounded bursts, for all workers in turn. Main thread only. */
 #include "net/private.h"
 
 #include "base/check.h"

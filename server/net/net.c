@@ -12,7 +12,8 @@
 
 enum {
     NET_SLICE_US = 1000,
-    /* A delivery of pushes that takes this long is followed by a pause; the longest pause. */
+    /* A delivery of so many pushes that takes so long is followed by a pause; the longest pause. */
+    PUSH_MANY_RUNS = 64,
     PUSH_LONG_MS = 2,
     PUSH_PAUSE_MAX_MS = 5,
 };
@@ -90,9 +91,10 @@ static void net_flush_due(struct worker *worker)
     if (uv_is_active((uv_handle_t *)&net->pause))
         return;
     int64_t start_us = clock_monotonic_us();
+    bool many = worker->held->run_count >= PUSH_MANY_RUNS;
     net_flush_held(worker);
     int64_t spent_ms = (clock_monotonic_us() - start_us) / 1000;
-    if (spent_ms < PUSH_LONG_MS || net->finished)
+    if (!many || spent_ms < PUSH_LONG_MS || net->finished)
         return;
     uint64_t pause_ms = (uint64_t)(spent_ms / 2 < PUSH_PAUSE_MAX_MS ? spent_ms / 2 : PUSH_PAUSE_MAX_MS);
     uv_update_time(net->loop);

@@ -2,7 +2,8 @@
 #include "parcel.h"
 
 #include "base/check.h"
-#include "net/worker.h"
+#include "net/bounds.h"
+#include "net/net.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>

@@ -298,3 +298,30 @@ void arg_word_of(struct command *command, struct prng *prng, const char *const *
         snprintf(word, sizeof(word), "bogus");
     command_add(command, word);
 }
+
+void command_of_key_life(struct command *command, struct prng *prng)
+{
+    switch (prng_below(prng, 5)) {
+    case 0:
+        command_add(command, "OBJECT");
+        command_add(command, "ENCODING");
+        arg_key(command, prng);
+        break;
+    case 1:
+        command_add(command, pick_word(prng, "COPY", "RENAME"));
+        arg_keys(command, prng, 2, 2);
+        break;
+    case 2:
+        command_add(command, "EXPIRE");
+        arg_key(command, prng);
+        arg_duration(command, prng, 1000);
+        break;
+    case 3:
+        command_add(command, pick_word(prng, "PERSIST", "TYPE"));
+        arg_key(command, prng);
+        break;
+    default:
+        command_add(command, "DEL");
+        arg_keys(command, prng, 1, 2);
+    }
+}

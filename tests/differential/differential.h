@@ -145,6 +145,9 @@ void arg_pattern(struct command *command, struct prng *prng);
  * during the test. unit_ms is 1000 or 1. */
 void arg_duration(struct command *command, struct prng *prng, int64_t unit_ms);
 
+/* A whole command that keys of any type have in common: copying, renaming, deadlines, deleting. */
+void command_of_key_life(struct command *command, struct prng *prng);
+
 /* A moment in unix time: far in the past or at least 100 seconds ahead, sometimes edges and garbage. */
 void arg_moment(struct command *command, struct prng *prng, int64_t unit_ms);
 

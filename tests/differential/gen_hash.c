@@ -150,33 +150,6 @@ static void generate_hscan(struct command *command, struct prng *prng)
         arg_word(command, prng, "TYPE", "MATCH", "COUNT");
 }
 
-static void generate_life(struct command *command, struct prng *prng)
-{
-    switch (prng_below(prng, 5)) {
-    case 0:
-        command_add(command, "OBJECT");
-        command_add(command, "ENCODING");
-        arg_key(command, prng);
-        break;
-    case 1:
-        command_add(command, pick_word(prng, "COPY", "RENAME"));
-        arg_keys(command, prng, 2, 2);
-        break;
-    case 2:
-        command_add(command, "EXPIRE");
-        arg_key(command, prng);
-        arg_duration(command, prng, 1000);
-        break;
-    case 3:
-        command_add(command, pick_word(prng, "PERSIST", "TYPE"));
-        arg_key(command, prng);
-        break;
-    default:
-        command_add(command, "DEL");
-        arg_keys(command, prng, 1, 2);
-    }
-}
-
 static void generate_limits(struct command *command, struct prng *prng)
 {
     command_add(command, "CONFIG");
@@ -194,11 +167,12 @@ static void generate_limits(struct command *command, struct prng *prng)
 static void generate(struct command *command, struct prng *prng)
 {
     static void (*const kinds[])(struct command *, struct prng *) = {
-        generate_hset,       generate_hset,   generate_hset,  generate_hset,         generate_hset,
-        generate_hset,       generate_hsetnx, generate_hdel,  generate_hdel,         generate_hincrby,
-        generate_hincrby,    generate_number, generate_look,  generate_hincrbyfloat, generate_hincrbyfloat,
-        generate_hrandfield, generate_hmget,  generate_whole, generate_whole,        generate_hrandfield,
-        generate_hscan,      generate_life,
+        generate_hset,  generate_hset,         generate_hset,         generate_hset,
+        generate_hset,  generate_hset,         generate_hsetnx,       generate_hdel,
+        generate_hdel,  generate_hincrby,      generate_hincrby,      generate_number,
+        generate_look,  generate_hincrbyfloat, generate_hincrbyfloat, generate_hrandfield,
+        generate_hmget, generate_whole,        generate_whole,        generate_hrandfield,
+        generate_hscan, command_of_key_life,
     };
     if (prng_one_in(prng, 60))
         generate_limits(command, prng);

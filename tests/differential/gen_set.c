@@ -145,33 +145,6 @@ static void generate_sscan(struct command *command, struct prng *prng)
         arg_word(command, prng, "TYPE", "MATCH", "COUNT");
 }
 
-static void generate_life(struct command *command, struct prng *prng)
-{
-    switch (prng_below(prng, 5)) {
-    case 0:
-        command_add(command, "OBJECT");
-        command_add(command, "ENCODING");
-        arg_key(command, prng);
-        break;
-    case 1:
-        command_add(command, pick_word(prng, "COPY", "RENAME"));
-        arg_keys(command, prng, 2, 2);
-        break;
-    case 2:
-        command_add(command, "EXPIRE");
-        arg_key(command, prng);
-        arg_duration(command, prng, 1000);
-        break;
-    case 3:
-        command_add(command, pick_word(prng, "PERSIST", "TYPE"));
-        arg_key(command, prng);
-        break;
-    default:
-        command_add(command, "DEL");
-        arg_keys(command, prng, 1, 2);
-    }
-}
-
 static void generate_limit(struct command *command, struct prng *prng)
 {
     command_add(command, "CONFIG");
@@ -184,11 +157,11 @@ static void generate_limit(struct command *command, struct prng *prng)
 static void generate(struct command *command, struct prng *prng)
 {
     static void (*const kinds[])(struct command *, struct prng *) = {
-        generate_sadd,   generate_sadd,        generate_sadd,   generate_sadd,     generate_sadd,
-        generate_srem,   generate_srem,        generate_smove,  generate_look,     generate_whole,
-        generate_whole,  generate_combined,    generate_stored, generate_combined, generate_stored,
-        generate_stored, generate_sintercard,  generate_spop,   generate_combined, generate_sscan,
-        generate_life,   generate_srandmember,
+        generate_sadd,       generate_sadd,        generate_sadd,   generate_sadd,     generate_sadd,
+        generate_srem,       generate_srem,        generate_smove,  generate_look,     generate_whole,
+        generate_whole,      generate_combined,    generate_stored, generate_combined, generate_stored,
+        generate_stored,     generate_sintercard,  generate_spop,   generate_combined, generate_sscan,
+        command_of_key_life, generate_srandmember,
     };
     if (prng_one_in(prng, 60))
         generate_limit(command, prng);

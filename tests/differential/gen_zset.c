@@ -414,33 +414,6 @@ static void generate_zrandmember(struct command *command, struct prng *prng)
         arg_word(command, prng, "WITHSCORES");
 }
 
-static void generate_life(struct command *command, struct prng *prng)
-{
-    switch (prng_below(prng, 5)) {
-    case 0:
-        command_add(command, "OBJECT");
-        command_add(command, "ENCODING");
-        arg_key(command, prng);
-        break;
-    case 1:
-        command_add(command, pick_word(prng, "COPY", "RENAME"));
-        arg_keys(command, prng, 2, 2);
-        break;
-    case 2:
-        command_add(command, "EXPIRE");
-        arg_key(command, prng);
-        arg_duration(command, prng, 1000);
-        break;
-    case 3:
-        command_add(command, pick_word(prng, "PERSIST", "TYPE"));
-        arg_key(command, prng);
-        break;
-    default:
-        command_add(command, "DEL");
-        arg_keys(command, prng, 1, 2);
-    }
-}
-
 static void generate_limits(struct command *command, struct prng *prng)
 {
     command_add(command, "CONFIG");
@@ -467,7 +440,7 @@ static void generate(struct command *command, struct prng *prng)
         generate_small_add,    generate_small_range,  generate_small_range, generate_small_range,
         generate_combined,     generate_combined,     generate_combined,    generate_stored,
         generate_stored,       generate_zintercard,   generate_pop,         generate_mpop,
-        generate_life,         generate_zrandmember,  generate_zset_scan,   generate_zset_scan,
+        command_of_key_life,   generate_zrandmember,  generate_zset_scan,   generate_zset_scan,
         generate_large_change, generate_large_change, generate_large_look,  generate_large_look,
     };
     if (prng_one_in(prng, 60))
