@@ -209,7 +209,9 @@ static void connection_obey(struct connection *connection, unsigned orders)
 /* Sends everything that the parcel has for a connection: its runs from this one on. */
 static void worker_deliver_chain(struct parcel *parcel, struct run *run)
 {
-    struct piece_list list = {.connection = run->connection};
+    struct piece_list list; /* not initialized whole: it is large, and mostly one piece */
+    list.connection = run->connection;
+    list.count = 0;
     uint16_t orders = 0;
     for (;;) {
         pieces_add_run(&list, parcel, run);
