@@ -323,17 +323,12 @@ void net_run_resumed(struct net *net)
     if (links_is_empty(&net->resumed))
         return;
     uint64_t start = clock_cycles();
-    struct links round; /* those that yield again wait for the next turn */
-    links_init(&round);
-    links_take(&round, &net->resumed);
     net->handlers.begin(net->handlers.context);
-    while (!links_is_empty(&round) && clock_cycles() - start <= RESUMED_SLICES * net->slice_cycles) {
-        struct channel *channel = links_container(round.next, struct channel, resumed);
+    while (!links_is_empty(&net->resumed) && clock_cycles() - start <= RESUMED_SLICES * net->slice_cycles) {
+        struct channel *channel = links_container(net->resumed.next, struct channel, resumed);
         links_remove(&channel->resumed);
         channel->flags &= (uint16_t) ~(CHANNEL_HELD | CHANNEL_YIELDED | CHANNEL_RESUMED);
         channel_run_deferred(net, channel);
     }
     net->handlers.end(net->handlers.context);
-    links_take(&round, &net->resumed); /* who has not had his turn comes first */
-    links_take(&net->resumed, &round);
 }

@@ -126,22 +126,23 @@ static void net_settle(struct net *net)
 
 static void net_on_idle(uv_idle_t *idle)
 {
-    struct net *net = idle->data;
-    net_run_resumed(net);
-    if (links_is_empty(&net->resumed))
-        uv_idle_stop(idle);
+    (void)idle; /* keeps the loop from sleeping; the work is done in net_on_prepare */
 }
 
-/* Before the loop sleeps: everything that was written goes out, what follows from that is dealt with, and
- * there is no sleep while channels have something to run. */
+/* Before the loop sleeps: channels that may go on do so for their share of the turn, everything that was
+ * written goes out, and what follows from that is dealt with. There is no sleep while channels have something
+ * to run. */
 static void net_on_prepare(uv_prepare_t *prepare)
 {
     struct net *net = prepare->data;
+    net_run_resumed(net);
     net_flush(net);
     if (net->helpers == NULL)
         net_settle(net);
     if (!links_is_empty(&net->resumed))
         uv_idle_start(&net->idle, net_on_idle);
+    else if (uv_is_active((uv_handle_t *)&net->idle))
+        uv_idle_stop(&net->idle);
 }
 
 static void net_on_inbox(uv_async_t *async)
