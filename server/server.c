@@ -150,18 +150,10 @@ static void on_recognize(void *context, struct request *request)
     commands_recognize(&server->commands, request);
 }
 
-static void on_prepare_bucket(void *context, struct request *request, bool recognized)
+static bool on_prepare(void *context, struct request *request, unsigned step)
 {
     const struct server *server = context;
-    if (!recognized)
-        commands_recognize(&server->commands, request);
-    commands_prepare_bucket(request);
-}
-
-static void on_prepare_entry(void *context, struct request *request)
-{
-    (void)context;
-    commands_prepare_entry(request);
+    return commands_prepare(&server->commands, request, step);
 }
 
 static enum request_outcome on_execute(void *context, struct request *request, struct reply *reply)
@@ -204,8 +196,7 @@ static void server_create_net(struct server *server)
                                           .closed = on_closed,
                                           .recognize = on_recognize,
                                           .begin = on_begin,
-                                          .prepare_bucket = on_prepare_bucket,
-                                          .prepare_entry = on_prepare_entry,
+                                          .prepare = on_prepare,
                                           .execute = on_execute,
                                           .end = on_end};
     const struct net_limits limits = {0};

@@ -11,4 +11,6 @@ static inline __attribute__((always_inline)) void prefetch(const void *address)
     __asm__ volatile("");
 }
 
+enum { CACHE_LINE_BYTES = 64 };
+
 #endif

@@ -4,6 +4,7 @@
  */
 #include "commands/call.h"
 #include "commands/handlers.h"
+#include "store/lookahead.h"
 
 /* Keys of MGET and MSET that are fetched from memory at a time. */
 enum { STRING_PREFETCH_KEYS = 16 };
@@ -269,10 +270,10 @@ static int string_prepare_keys(struct call *call, int first, int step, struct ke
     int count = 0;
     for (int i = first; i < call->argc && count < STRING_PREFETCH_KEYS; i += step) {
         keys[count] = call_key(call, i);
-        keyspace_prefetch_bucket(call->db, keys[count++].hash);
+        lookahead(call->db, keys[count++].hash, NULL, LOOKAHEAD_BUCKET);
     }
     for (int i = 0; i < count; i++)
-        keyspace_prefetch_entry(call->db, keys[i].hash);
+        lookahead(call->db, keys[i].hash, NULL, LOOKAHEAD_ENTRY);
     return count;
 }
 

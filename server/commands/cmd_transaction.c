@@ -1,6 +1,7 @@
 /* MULTI, EXEC, DISCARD, WATCH, UNWATCH. Main thread only. */
 #include "commands/commands.h"
 #include "commands/handlers.h"
+#include "store/lookahead.h"
 
 void cmd_multi(struct call *call)
 {
@@ -48,13 +49,16 @@ enum { EXEC_GROUP = 16, EXEC_REPLY_HIDDEN = SESSION_REPLY_OFF | SESSION_REPLY_SK
 /* Starts fetching what a group of commands will look at. */
 static void exec_prefetch(const struct database *db, struct transaction_command *const *queued, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (queued[i]->hashed)
-            keyspace_prefetch_bucket(db, queued[i]->first_key_hash);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (queued[i]->hashed)
-            keyspace_prefetch_entry(db, queued[i]->first_key_hash);
+    bool more = true;
+    for (unsigned step = LOOKAHEAD_BUCKET; more; step++) {
+        more = false;
+        for (size_t i = 0; i < count; i++) {
+            const struct transaction_command *command = queued[i];
+            if (command->hashed)
+                more |=
+                    lookahead(db, command->first_key_hash,
+                              command_member(command->entry->command, command->argv, command->argc), step);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 #include "protocol/slice.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -131,6 +132,8 @@ struct command {
     /* For keys, or uses of keys, that specs cannot express: adds the positions (keyspecs.h). Returns 0, or
      * -EINVAL for a wrong command. */
     int (*get_keys)(const struct slice *argv, int argc, struct key_positions *positions);
+    uint8_t member_argument; /* position of the first member or field that it looks up in its first key; 0:
+                                none */
     const struct command *subcommands; /* container commands */
     int subcommand_count;
 
@@ -148,5 +151,13 @@ struct command {
 /* First key, last key and step as COMMAND shows them: of the key specs that are ranges at a fixed index,
  * joined when they touch. 0 0 0 without one; last is negative when it counts from the end. */
 void command_key_range(const struct command *command, int *first, int *last, int *step);
+
+/* The first member or field that it looks up, or NULL. */
+static inline const struct slice *command_member(const struct command *command, const struct slice *argv,
+                                                 uint32_t argc)
+{
+    uint32_t position = command->member_argument;
+    return position && position < argc ? &argv[position] : NULL;
+}
 
 #endif

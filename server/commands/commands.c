@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "commands/authenticate.h"
 #include "commands/handlers.h"
+#include "store/lookahead.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -64,24 +65,23 @@ void commands_recognize(const struct commands *commands, struct request *request
 {
     struct registry_entry *entry = registry_find(&commands->registry, request->argv[0]);
     request->command = entry;
+    request->recognized = true;
     if (entry == NULL || request->argc < 2 || !command_has_key_first(entry->command))
         return;
     request->hash = hash_bytes(request->argv[1].data, request->argv[1].length);
     request->hashed = true;
 }
 
-void commands_prepare_bucket(struct request *request)
+bool commands_prepare(const struct commands *commands, struct request *request, unsigned step)
 {
+    if (!request->recognized)
+        commands_recognize(commands, request);
+    if (!request->hashed)
+        return false;
     const struct session *session = request->session;
-    if (request->hashed)
-        keyspace_prefetch_bucket(session->db, request->hash);
-}
-
-void commands_prepare_entry(struct request *request)
-{
-    const struct session *session = request->session;
-    if (request->hashed)
-        keyspace_prefetch_entry(session->db, request->hash);
+    const struct registry_entry *entry = request->command;
+    return lookahead(session->db, request->hash, command_member(entry->command, request->argv, request->argc),
+                     step);
 }
 
 /* ---- errors and refusals ---- */

@@ -97,10 +97,9 @@ void commands_begin_batch(struct commands *commands);
 /* Finds a request's command and hashes its key. Any thread: reads nothing that changes while clients are
  * served. */
 void commands_recognize(const struct commands *commands, struct request *request);
-/* First look at a group of recognized requests: starts fetching the key's bucket. */
-void commands_prepare_bucket(struct request *request);
-/* Second look: starts fetching the entry. */
-void commands_prepare_entry(struct request *request);
+/* Takes one step (lookahead.h) towards what a request will look at, before it runs; the first recognizes it
+ * unless that was done. Returns whether the next step may have something to fetch. */
+bool commands_prepare(const struct commands *commands, struct request *request, unsigned step);
 
 /* Runs a call that may run, and books it: for EXEC, which has its own way to the queued commands. */
 void commands_perform(struct call *call, struct registry_entry *entry);

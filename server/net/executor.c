@@ -230,21 +230,26 @@ static inline void executor_run_item(struct net *net, struct batch_item *item, s
     executor_run_request(net, channel, item, streak);
 }
 
+/* Returns whether a request wants the next step. */
+static bool executor_prepare(const struct net *net, struct batch_item *items, size_t count, unsigned step)
+{
+    const struct net_handlers *handlers = &net->handlers;
+    bool more = false;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i].kind == ITEM_REQUEST && !(items[i].connection->channel.flags & CHANNEL_GONE))
+            more |= handlers->prepare(handlers->context, &items[i].request, step);
+    }
+    return more;
+}
+
 static void executor_run_group(struct net *net, struct batch *batch, struct batch_item *items, size_t count,
                                struct streak *streak)
 {
-    const struct net_handlers *handlers = &net->handlers;
-    for (size_t i = 0; i < count; i++) {
-        struct batch_item *item = &items[i];
-        if (item->kind != ITEM_REQUEST || item->connection->channel.flags & CHANNEL_GONE)
-            continue;
-        item->request.argv = batch->slices + item->first_slice;
-        handlers->prepare_bucket(handlers->context, &item->request, batch->recognized);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (items[i].kind == ITEM_REQUEST && !(items[i].connection->channel.flags & CHANNEL_GONE))
-            handlers->prepare_entry(handlers->context, &items[i].request);
-    }
+    for (size_t i = 0; i < count; i++)
+        items[i].request.argv = batch->slices + items[i].first_slice;
+    bool more = true;
+    for (unsigned step = 0; more; step++)
+        more = executor_prepare(net, items, count, step);
     for (size_t i = 0; i < count; i++)
         executor_run_item(net, &items[i], streak);
 }
@@ -292,7 +297,7 @@ static bool deferred_run(struct net *net, struct channel *channel, struct deferr
                               .argv = deferred->argv,
                               .argc = deferred->argc,
                               .blobs = deferred->blobs};
-    net->handlers.prepare_bucket(net->handlers.context, &request, false);
+    net->handlers.prepare(net->handlers.context, &request, 0);
     bool done = channel_execute(net, channel, &request, streak);
     deferred->blobs = request.blobs;
     if (done && deferred->is_stranger)

@@ -41,7 +41,6 @@ void batch_reset(struct batch *batch)
         free(batch->buffers[i]);
     batch->count = batch->slice_count = batch->buffer_count = batch->release_count = 0;
     batch->arena_used = 0;
-    batch->recognized = false;
     if (batch->slice_capacity > NET_SLICES_KEPT) {
         free(batch->slices);
         batch->slices = NULL;

@@ -61,7 +61,6 @@ struct batch {
     struct release *releases;
     size_t release_count, release_capacity;
     struct links parcels; /* sent */
-    bool recognized;      /* the worker has called net_handlers.recognize for the requests */
 };
 
 struct batch *batch_create(void);

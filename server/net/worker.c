@@ -35,7 +35,6 @@ static void worker_recognize(const struct worker *worker, struct batch *batch)
         if (item->kind == ITEM_REQUEST)
             handlers->recognize(handlers->context, &item->request);
     }
-    batch->recognized = true;
 }
 
 void worker_hand_over(struct worker *worker)

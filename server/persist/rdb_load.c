@@ -3,6 +3,7 @@
  * cache misses of a batch overlap. Main thread only.
  */
 #include "rdb_load.h"
+#include "store/lookahead.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -127,7 +128,7 @@ static int load_records(void *context, struct rdb_record *records, size_t count,
     for (size_t i = 0; i < count; i++) {
         struct rdb_record *record = &records[i];
         record->key_hash = hash_bytes(record->key.data, record->key.length);
-        keyspace_prefetch_bucket(loading->db, record->key_hash);
+        lookahead(loading->db, record->key_hash, NULL, LOOKAHEAD_BUCKET);
     }
     int result = 0;
     for (size_t i = 0; i < count && result == 0; i++)

@@ -23,7 +23,6 @@
 
 enum {
     AHEAD_KEYS = 64, /* a power of two */
-    CACHE_LINE_BYTES = 64,
     /* Memory is given back in pieces: each costs a system call and a flush of the address translations. */
     CONSUME_RUN_BYTES = 1024 * 1024,
 };

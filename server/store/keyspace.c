@@ -260,18 +260,6 @@ struct entry *keyspace_find(struct database *db, const struct key *key, unsigned
     return entry;
 }
 
-void keyspace_prefetch_bucket(const struct database *db, uint64_t hash)
-{
-    table_prefetch(&db->keys, hash);
-}
-
-void keyspace_prefetch_entry(const struct database *db, uint64_t hash)
-{
-    const void *candidate = table_candidate(&db->keys, hash);
-    if (candidate)
-        prefetch(candidate);
-}
-
 uint64_t keyspace_count(const struct database *db)
 {
     return db->keys.count;

@@ -161,10 +161,6 @@ struct entry *keyspace_find(struct database *db, const struct key *key, unsigned
 /* Returns the entry of a key, even one that has expired, or NULL. Changes nothing. */
 const struct entry *keyspace_peek(const struct database *db, const struct key *key);
 
-/* Prefetching for a batch: the bucket first, then (when that arrived) the entry. */
-void keyspace_prefetch_bucket(const struct database *db, uint64_t hash);
-void keyspace_prefetch_entry(const struct database *db, uint64_t hash);
-
 uint64_t keyspace_count(const struct database *db);
 
 /* Returns a live key chosen at random (see table_random), or NULL. */

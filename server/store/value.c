@@ -57,6 +57,22 @@ void *value_copy(enum value_type type, enum value_encoding encoding, void *objec
     return NULL;
 }
 
+const struct table *value_members(enum value_type type, enum value_encoding encoding, const void *object)
+{
+    if (value_is_blob(type, encoding))
+        return NULL;
+    switch (type) {
+    case VALUE_SET:
+        return &((const struct set_value *)object)->members;
+    case VALUE_ZSET:
+        return &((const struct zset_value *)object)->members;
+    case VALUE_HASH:
+        return &((const struct hash_value *)object)->fields;
+    default:
+        return NULL;
+    }
+}
+
 size_t value_footprint_bytes(enum value_type type, enum value_encoding encoding, const void *object)
 {
     if (value_is_blob(type, encoding))

@@ -3,6 +3,7 @@
 
 #include "store/entry.h"
 #include "store/reclaim.h"
+#include "store/table.h"
 
 /*
  * What every type of value can do when it lives outside its entry (ENTRY_IS_POINTER): the one switch over
@@ -14,6 +15,9 @@ void value_free(enum value_type type, enum value_encoding encoding, void *object
 
 /* Returns a deep copy (a further reference for blobs). */
 void *value_copy(enum value_type type, enum value_encoding encoding, void *object);
+
+/* The table in which an object keeps its members or fields, by hash_bytes of each; NULL when it has none. */
+const struct table *value_members(enum value_type type, enum value_encoding encoding, const void *object);
 
 /* Bytes that the object occupies. */
 size_t value_footprint_bytes(enum value_type type, enum value_encoding encoding, const void *object);

@@ -74,9 +74,8 @@ const char *fixture_run_slices(struct command_fixture *fixture, const struct sli
         .session = fixture->session, .argv = argv, .argc = (uint32_t)argc, .blobs = blobs};
     uint64_t dirty = fixture->keyspace.dirty;
     fixture->events[0] = '\0';
-    commands_recognize(&fixture->commands, &request);
-    commands_prepare_bucket(&request);
-    commands_prepare_entry(&request);
+    for (unsigned step = 0; commands_prepare(&fixture->commands, &request, step); step++)
+        ;
     commands_execute(&fixture->commands, &request, &fixture->reply);
     for (int i = 0; blobs && i < argc; i++) {
         if (blobs[i])
