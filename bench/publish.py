@@ -1,8 +1,8 @@
 """Measures what a message costs the server for each subscriber that it is delivered to.
 
-One process holds all subscribers and the publishers. A single publisher sends a pipeline of messages, takes every
-byte of every copy, and begins again: the servers never wait for a slow reader. Many publishers send their next
-message as soon as they have the reply to the last one, while the subscribers read.
+One process holds all subscribers and the publishers. A publisher that awaits deliveries sends a pipeline of messages,
+takes every byte of every copy, and begins again: every message is sent alone. Other publishers send their next message
+as soon as they have the reply to the last one, while the subscribers read.
 """
 
 import os
@@ -11,9 +11,10 @@ import statistics
 
 from servers import CLIENT_CORE, allow_descriptors
 
-# (subscribers, publishers, messages that each publishes at once); a single publisher awaits all deliveries
-LOADS = [(1, 1, 1), (1, 1, 100), (1000, 1, 1), (1000, 1, 16), (1000, 1, 100), (1000, 8, 1), (1000, 50, 1),
-         (10000, 1, 1), (10000, 1, 16), (10000, 50, 1)]
+# (subscribers, publishers, messages that each publishes at once, whether the publisher awaits all deliveries)
+LOADS = [(1, 1, 1, True), (1, 1, 100, True), (1000, 1, 1, True), (1000, 1, 16, True), (1000, 1, 100, True),
+         (1000, 1, 1, False), (1000, 8, 1, False), (1000, 50, 1, False),
+         (10000, 1, 1, True), (10000, 1, 16, True), (10000, 1, 1, False), (10000, 50, 1, False)]
 CHANNEL = b"news"
 MESSAGE = b"m" * 32
 PUBLISH = b"*3\r\n$7\r\nPUBLISH\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n" % (len(CHANNEL), CHANNEL, len(MESSAGE), MESSAGE)
@@ -110,14 +111,14 @@ def cost_with_publishers(server, subscribers, publishers, deliveries):
 
 
 def cost(server, load, deliveries):
-    subscribers, publishers, pipeline = load
-    if publishers > 1:
-        return cost_with_publishers(server, subscribers, publishers, deliveries)
-    return cost_of_delivery(server, subscribers, pipeline, deliveries)
+    subscribers, publishers, pipeline, awaits = load
+    if awaits:
+        return cost_of_delivery(server, subscribers, pipeline, deliveries)
+    return cost_with_publishers(server, subscribers, publishers, deliveries)
 
 
 def measure_publish(sides, options, progress):
-    """Returns rows: (subscribers, publishers, pipeline, {kind: us per delivered message})."""
+    """Returns rows: (subscribers, publishers, pipeline, awaits, {kind: us per delivered message})."""
     allowed = allow_descriptors(max(load[0] for load in LOADS) + 300) - 300
     cores = os.sched_getaffinity(0)
     if len(cores) > 1 and CLIENT_CORE in cores:
@@ -130,7 +131,7 @@ def measure_publish(sides, options, progress):
                     if load[0] > allowed:
                         continue
                     progress.say("publish: round %d of %d, %d subscribers, %d publishers, pipeline %d, %s" %
-                                 (number + 1, options.rounds, *load, kind))
+                                 (number + 1, options.rounds, *load[:3], kind))
                     deliveries = DELIVERIES if load[0] > 1 else DELIVERIES // 20 * min(load[2], 10)
                     with sides.start(kind) as server:
                         one = cost(server, load, deliveries // 8 if options.quick else deliveries)

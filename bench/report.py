@@ -49,10 +49,12 @@ def write_markdown(path, facts, results):
                         for name, unit, row in results["snapshot"]])
     if "publish" in results:
         lines += table("Server processor time per delivered message",
-                       ["subscribers", "publishers", "pipeline", "redis us", "spindle us", "redis/spindle"],
-                       [["{:,}".format(subscribers), str(publishers), str(pipeline), number(cost["redis"]),
+                       ["subscribers", "publishers", "pipeline", "publisher awaits", "redis us", "spindle us",
+                        "redis/spindle"],
+                       [["{:,}".format(subscribers), str(publishers), str(pipeline),
+                         "deliveries" if awaits else "its reply", number(cost["redis"]),
                          number(cost["spindle"]), "%.2f" % ratio(cost)]
-                        for subscribers, publishers, pipeline, cost in results["publish"]])
+                        for subscribers, publishers, pipeline, awaits, cost in results["publish"]])
     if "transactions" in results:
         lines += table("Server processor time per request in transactions of INCR",
                        ["INCRs", "pipeline", "redis us", "spindle us", "redis/spindle"],
@@ -98,8 +100,9 @@ def panels_of(results):
             panels.append((title, [(name, row) for name, unit, row in results["snapshot"] if unit == wanted]))
     if "publish" in results:
         panels.append(("Server processor time per delivered message (us)",
-                       [("%d subscribers, %d x %d published" % (subscribers, publishers, pipeline), cost)
-                        for subscribers, publishers, pipeline, cost in results["publish"]]))
+                       [("%d subscribers, %d x %d published%s" %
+                         (subscribers, publishers, pipeline, ", awaited" if awaits else ""), cost)
+                        for subscribers, publishers, pipeline, awaits, cost in results["publish"]]))
     if "transactions" in results:
         panels.append(("Server processor time per request in transactions (us)",
                        [("%d INCRs, pipeline %d" % (increments, pipeline), cost)

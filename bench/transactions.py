@@ -1,7 +1,7 @@
 """Measures what a request costs the server inside transactions.
 
-One connection sends pipelines of transactions, each MULTI, some INCRs of random keys and EXEC, and takes all replies
-before it begins again.
+50 connections send pipelines of transactions, each MULTI, some INCRs of random keys and EXEC, and take all replies
+before they begin again.
 """
 
 import os
@@ -12,6 +12,7 @@ from servers import CLIENT_CORE
 
 # (INCRs in a transaction, transactions sent at once)
 LOADS = [(1, 1), (1, 16), (10, 1), (10, 16), (100, 1)]
+CLIENTS = 50
 KEYS = 100000
 REQUESTS = 3000000
 PIPELINES = 100
@@ -35,33 +36,40 @@ def pipelines(increments, transactions):
     return made
 
 
+def take_lines(connection, count):
+    while count > 0:
+        data = connection.socket.recv(1 << 20)
+        if not data:
+            raise SystemExit("the server closed the connection")
+        count -= data.count(b"\n")
+    if count < 0:
+        raise SystemExit("more replies than requests")
+
+
 def cost(server, load, requests):
     """Returns the server's microseconds per request, MULTI and EXEC included."""
     increments, transactions = load
-    connection = server.connect()
+    connections = [server.connect() for _ in range(CLIENTS)]
     lines = (2 + 2 * increments) * transactions  # of the replies: OK, QUEUED for each, the array, its numbers
     made = pipelines(increments, transactions)
 
-    def run(pipeline):
-        connection.socket.sendall(pipeline)
-        left = lines
-        while left > 0:
-            data = connection.socket.recv(1 << 20)
-            if not data:
-                raise SystemExit("the server closed the connection")
-            left -= data.count(b"\n")
-        if left < 0:
-            raise SystemExit("more replies than requests")
+    def run(number):
+        for index, connection in enumerate(connections):
+            connection.socket.sendall(made[(number + index) % PIPELINES])
+        for connection in connections:
+            take_lines(connection, lines)
 
-    for pipeline in made:
-        run(pipeline)
-    rounds = max(PIPELINES, requests // ((2 + increments) * transactions))
+    for number in range(PIPELINES // CLIENTS + 1):
+        run(number)
+    in_round = (2 + increments) * transactions * CLIENTS
+    rounds = max(20, requests // in_round)
     before = server.cpu_ns()
     for number in range(rounds):
-        run(made[number % PIPELINES])
+        run(number)
     spent = server.cpu_ns() - before
-    connection.close()
-    return spent / (rounds * (2 + increments) * transactions) / 1000
+    for connection in connections:
+        connection.close()
+    return spent / (rounds * in_round) / 1000
 
 
 def measure_transactions(sides, options, progress):
