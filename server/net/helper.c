@@ -1,7 +1,7 @@
 /*
  * Helper threads: each runs a loop with one worker. Each has two queues, for batches to the main thread and
  * for parcels from it; a queue is a list under a lock that is held for a few instructions. Whole lists change
- * hands, a wake-up is sent only when the queue was empty, and nobody spins.
+ * hands, nobody who is at work is woken (wake.h), and nobody spins.
  *
  * Helpers block all signals and write no log: a forked child must never find a lock that one of them held.
  */
@@ -24,7 +24,7 @@ struct queue {
 
 struct helper {
     uv_loop_t loop;
-    uv_async_t wake;
+    struct wake wake;
     uv_timer_t timer;
     pthread_t thread;
     struct net *net;
@@ -43,20 +43,19 @@ static void queue_init(struct queue *queue)
     links_init(&queue->items);
 }
 
-/* Returns true when the queue was empty: its reader is to be woken. */
-static bool queue_push(struct queue *queue, struct links *item)
+static void queue_push(struct queue *queue, struct links *item)
 {
     pthread_mutex_lock(&queue->lock);
-    bool was_empty = links_is_empty(&queue->items);
     links_append(&queue->items, item);
     counter_add(&queue->count, 1);
     pthread_mutex_unlock(&queue->lock);
-    return was_empty;
 }
 
 static void queue_take_all(struct queue *queue, struct links *items)
 {
     links_init(items);
+    if (counter_read(&queue->count) == 0)
+        return;
     pthread_mutex_lock(&queue->lock);
     links_take(items, &queue->items);
     atomic_store_explicit(&queue->count, 0, memory_order_relaxed);
@@ -67,8 +66,8 @@ static void queue_take_all(struct queue *queue, struct links *items)
 
 void helper_send_batch(struct helper *helper, struct batch *batch)
 {
-    if (queue_push(&helper->outbox, &batch->links))
-        uv_async_send(&helper->net->inbox_wake);
+    queue_push(&helper->outbox, &batch->links);
+    wake_send(&helper->net->wake);
 }
 
 static void helper_deliver(struct helper *helper, struct parcel *parcel)
@@ -81,9 +80,9 @@ static void helper_deliver(struct helper *helper, struct parcel *parcel)
     links_append(&batch->parcels, &parcel->links);
 }
 
-static void helper_on_wake(uv_async_t *async)
+static void helper_take_parcels(void *context)
 {
-    struct helper *helper = async->data;
+    struct helper *helper = context;
     struct links parcels;
     queue_take_all(&helper->inbox, &parcels);
     while (!links_is_empty(&parcels)) {
@@ -114,6 +113,25 @@ static void *helper_run(void *context)
 
 /* ---- the main thread's side ---- */
 
+static void helper_execute_batches(struct net *net, struct helper *helper)
+{
+    struct links batches;
+    queue_take_all(&helper->outbox, &batches);
+    while (!links_is_empty(&batches)) {
+        struct batch *batch = links_container(batches.next, struct batch, links);
+        links_remove(&batch->links);
+        net_execute(net, batch, helper->worker);
+        net_flush_worker(helper->worker);
+    }
+}
+
+static void helpers_take_batches(void *context)
+{
+    struct net *net = context;
+    for (int i = 0; i < net->worker_count; i++)
+        helper_execute_batches(net, &net->helpers[i]);
+}
+
 static void helper_start(struct net *net, struct helper *helper, int number, const struct net_limits *limits)
 {
     struct worker *worker = &net->workers[number];
@@ -126,8 +144,7 @@ static void helper_start(struct net *net, struct helper *helper, int number, con
     worker_init(worker, net, &helper->loop, limits);
     worker->helper = helper;
     worker->number = number + 1;
-    uv_async_init(&helper->loop, &helper->wake, helper_on_wake);
-    helper->wake.data = helper;
+    wake_init(&helper->wake, &helper->loop, helper_take_parcels, helper);
     uv_timer_init(&helper->loop, &helper->timer);
     helper->timer.data = helper;
     uv_timer_start(&helper->timer, helper_on_timer, CHECK_INTERVAL_MS, CHECK_INTERVAL_MS);
@@ -142,6 +159,7 @@ struct helper *helpers_start(struct net *net, const struct net_limits *limits, i
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
+    wake_init(&net->wake, net->loop, helpers_take_batches, net);
     for (int i = 0; i < count; i++)
         helper_start(net, &helpers[i], i, limits);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -150,26 +168,8 @@ struct helper *helpers_start(struct net *net, const struct net_limits *limits, i
 
 void helper_send_parcel(struct helper *helper, struct parcel *parcel)
 {
-    if (queue_push(&helper->inbox, &parcel->links))
-        uv_async_send(&helper->wake);
-}
-
-static void helper_take_batches(struct net *net, struct helper *helper)
-{
-    struct links batches;
-    queue_take_all(&helper->outbox, &batches);
-    while (!links_is_empty(&batches)) {
-        struct batch *batch = links_container(batches.next, struct batch, links);
-        links_remove(&batch->links);
-        net_execute(net, batch, helper->worker);
-        net_flush_worker(helper->worker);
-    }
-}
-
-void helpers_take_batches(struct net *net)
-{
-    for (int i = 0; i < net->worker_count; i++)
-        helper_take_batches(net, &net->helpers[i]);
+    queue_push(&helper->inbox, &parcel->links);
+    wake_send(&helper->wake);
 }
 
 void helpers_join(struct net *net)
@@ -207,10 +207,12 @@ void helpers_free(struct net *net)
         uv_walk(&helper->loop, close_handle, NULL);
         uv_run(&helper->loop, UV_RUN_DEFAULT);
         CHECK(uv_loop_close(&helper->loop) == 0);
+        wake_free(&helper->wake);
         helper_drop_batches(helper);
         pthread_mutex_destroy(&helper->inbox.lock);
         pthread_mutex_destroy(&helper->outbox.lock);
     }
+    wake_free(&net->wake);
     free(net->helpers);
 }
 

@@ -145,13 +145,6 @@ static void net_on_prepare(uv_prepare_t *prepare)
         uv_idle_stop(&net->idle);
 }
 
-static void net_on_inbox(uv_async_t *async)
-{
-    struct net *net = async->data;
-    helpers_take_batches(net);
-    net_flush(net);
-}
-
 /* ---- start and stop ---- */
 
 static void net_start_handles(struct net *net)
@@ -162,8 +155,6 @@ static void net_start_handles(struct net *net)
     uv_idle_init(net->loop, &net->idle);
     net->idle.data = net;
     uv_timer_init(net->loop, &net->pause);
-    uv_async_init(net->loop, &net->inbox_wake, net_on_inbox);
-    net->inbox_wake.data = net;
 }
 
 struct net *net_create(uv_loop_t *loop, const struct net_handlers *handlers, const struct net_limits *limits,
@@ -223,7 +214,8 @@ void net_stop(struct net *net)
     uv_close((uv_handle_t *)&net->prepare, NULL);
     uv_close((uv_handle_t *)&net->idle, NULL);
     uv_close((uv_handle_t *)&net->pause, NULL);
-    uv_close((uv_handle_t *)&net->inbox_wake, NULL);
+    if (net->helpers)
+        wake_close(&net->wake);
 }
 
 static void worker_free_parcels(struct worker *worker)

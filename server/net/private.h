@@ -1,6 +1,7 @@
 #ifndef SPINDLE_NET_PRIVATE_H
 #define SPINDLE_NET_PRIVATE_H
 
+#include "net/wake.h"
 #include "net/worker.h"
 
 /*
@@ -23,8 +24,8 @@ struct net {
     uv_prepare_t prepare;   /* sends parcels off before the loop sleeps */
     uv_idle_t idle;         /* active while resumed channels wait */
     uv_timer_t pause;       /* active: pushes gather */
-    uv_async_t inbox_wake;
-    struct links resumed; /* channels with requests that may run now, oldest first */
+    struct wake wake;       /* with helpers: there are batches to take */
+    struct links resumed;   /* channels with requests that may run now, oldest first */
     uint64_t connections_received, connections_rejected;
     struct net_stats baseline; /* counters at the last reset */
     uint64_t slice_cycles;     /* what a connection may use of a turn */
@@ -65,8 +66,6 @@ struct helper *helpers_start(struct net *net, const struct net_limits *limits, i
 void helper_send_parcel(struct helper *helper, struct parcel *parcel);
 /* From the helper's thread. */
 void helper_send_batch(struct helper *helper, struct batch *batch);
-/* Executes what the helpers have handed over. */
-void helpers_take_batches(struct net *net);
 /* Ends the threads. What they sent before is still to be taken. */
 void helpers_join(struct net *net);
 void helpers_free(struct net *net);

@@ -158,12 +158,14 @@ Test(misbehaving, who_hangs_up_early_gets_its_replies)
  * a reset. None may leave anything behind. */
 Test(misbehaving, who_breaks_off_leaves_nothing_behind)
 {
+    enum { ROUNDS = 40 };
     start(NULL);
     redisContext *client = client_connect_unix(&server);
     fill_list(client);
     struct bytes requests = {0};
     repeat(&requests, "LRANGE list 0 -1\r\n", 50);
-    for (int round = 0; round < 40; round++) {
+    long long before = client_info_integer(client, "total_connections_received");
+    for (int round = 0; round < ROUNDS; round++) {
         static const char *const beginnings[] = {"BLPOP nothing 0\r\nPING\r\n",
                                                  "BLPOP nothing 0\r\n*-1x\r\n",
                                                  "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5",
@@ -185,6 +187,7 @@ Test(misbehaving, who_breaks_off_leaves_nothing_behind)
         }
         wire_close(&wire);
     }
+    await(client_info_integer(client, "total_connections_received") == before + ROUNDS);
     await(client_info_integer(client, "connected_clients") == 1);
     expect(client, "0", "PUBLISH a x");
     cr_assert_eq(client_info_integer(client, "blocked_clients"), 0);
