@@ -37,6 +37,8 @@ struct server {
     int listener_count;
     uv_timer_t cron;
     uv_idle_t background; /* active while keys are due or memory is to be freed or evicted in slices */
+    uv_timer_t settle;    /* active for a while after much memory was freed */
+    int settle_ticks;
     uv_signal_t signals[4];
     struct server_sample sample;
     int64_t start_s;

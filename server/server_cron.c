@@ -18,6 +18,9 @@ enum {
     /* Keys looked at, and steps of freeing, between two looks at the clock. */
     SWEEP_STEP_KEYS = 256,
     SAMPLE_INTERVAL_US = 100000,
+    /* What was freed is given back within a second, and a little more. */
+    SETTLE_INTERVAL_MS = 10,
+    SETTLE_TICKS = 120,
 };
 
 /* ---- work in slices ---- */
@@ -36,6 +39,24 @@ static bool server_sweep_slice(struct server *server)
     return more;
 }
 
+static void on_settle(uv_timer_t *timer)
+{
+    struct server *server = timer->data;
+    mem_decay();
+    server->settle_ticks = mem_take_freed() ? SETTLE_TICKS : server->settle_ticks - 1;
+    if (server->settle_ticks == 0)
+        uv_timer_stop(timer);
+}
+
+/* Much that is freed goes back to the system in many small steps. */
+static void server_settle_memory(struct server *server)
+{
+    if (server->settle_ticks > 0 || !mem_take_freed())
+        return;
+    server->settle_ticks = SETTLE_TICKS;
+    uv_timer_start(&server->settle, on_settle, SETTLE_INTERVAL_MS, SETTLE_INTERVAL_MS);
+}
+
 /* Frees what is queued, and gives the memory back as it goes. */
 static bool server_reclaim_slice(struct server *server)
 {
@@ -44,8 +65,8 @@ static bool server_reclaim_slice(struct server *server)
     do {
         more = reclaim_step(&server->keyspace.reclaim);
         more |= mem_release_slabs();
-        mem_release_large();
     } while (more && clock_monotonic_us() - start_us < SLICE_US);
+    server_settle_memory(server);
     return more;
 }
 
@@ -208,6 +229,7 @@ static void on_cron(uv_timer_t *timer)
     if (more)
         server_wake_background(server);
     client_limit_enforce(&server->commands);
+    server_settle_memory(server);
     server_limit_free_pages(server);
     if (server_compact_budget_us(server) > 0)
         server_wake_background(server);
@@ -233,5 +255,7 @@ void server_start_cron(struct server *server)
     server->cron.data = server;
     uv_idle_init(&server->loop, &server->background);
     server->background.data = server;
+    uv_timer_init(&server->loop, &server->settle);
+    server->settle.data = server;
     server_set_cron_rate(server);
 }

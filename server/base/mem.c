@@ -112,8 +112,9 @@ bool mem_release_slabs(void)
     return false;
 }
 
-void mem_release_large(void)
+bool mem_take_freed(void)
 {
+    return false;
 }
 
 void mem_limit_free_pages(size_t bytes)
@@ -174,8 +175,8 @@ static struct {
     size_t slab_count;                  /* empty or open */
     size_t small_bytes;                 /* handed out from slabs */
     _Atomic size_t large_bytes;         /* from malloc: any thread */
-    _Atomic size_t freed_bytes; /* large ones freed since mem_release_large gave them back: any thread */
-    size_t evacuate_next;       /* class to look at */
+    _Atomic size_t freed_bytes;         /* large ones freed since mem_take_freed: any thread */
+    size_t evacuate_next;               /* class to look at */
     bool ready;
 } mem_state;
 
@@ -453,12 +454,12 @@ bool mem_release_slabs(void)
     return mem_state.warm.count > SLAB_WARM_KEPT;
 }
 
-void mem_release_large(void)
+bool mem_take_freed(void)
 {
     if (mem_state.freed_bytes < RELEASE_BYTES)
-        return;
+        return false;
     mem_state.freed_bytes = 0;
-    jemalloc_purge();
+    return true;
 }
 
 void mem_trim(void)

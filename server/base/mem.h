@@ -69,16 +69,17 @@ bool mem_evacuate(void (*move)(void *context, void *const *blocks, size_t count)
 /* Returns empty slabs, and all else that is free, to the system. */
 void mem_trim(void);
 
-/* Lets free memory age: call about once a second. */
+/* Lets free memory age, and gives back what is old enough, within a second in all: call about once a second,
+ * and a hundred times a second for a while after mem_take_freed. */
 void mem_decay(void);
+
+/* Were large blocks freed since the last call, a megabyte of them? Their pages must not all go back in one
+ * system call, which takes 10 ms for every 100 MB. */
+bool mem_take_freed(void);
 
 /* Gives the pages of some empty slabs back to the system, and returns whether there are more. Call now and
  * then, and often while much is freed. */
 bool mem_release_slabs(void);
-
-/* The same for large blocks, when a megabyte of them was freed: for work that frees much. Left to age they
- * would go in one system call, which takes 10 ms for every 100 MB. */
-void mem_release_large(void);
 
 /* Gives free pages of malloc back at once when there are more than so many bytes of them. */
 void mem_limit_free_pages(size_t bytes);
