@@ -17,6 +17,8 @@ enum {
     NET_BATCHES_MAX = 3,
     NET_PARCEL_BYTES = 256,
     NET_PARCEL_RUNS = 3,
+    NET_SEND_BYTES = 1000,
+    NET_LONG_OUTPUT_BYTES = 100,
 #else
     NET_ARENA_BYTES = 2 * 1024 * 1024,
     /* One connection's input in one turn: bounds how long it can keep the others waiting. */
@@ -34,6 +36,10 @@ enum {
     /* A parcel is sent off when it holds this much, without waiting for the end of the batch. */
     NET_PARCEL_BYTES = 1024 * 1024,
     NET_PARCEL_RUNS = 32 * 1024,
+    /* Offered to a socket at once. */
+    NET_SEND_BYTES = 1024 * 1024,
+    /* Output from here on counts as long: a turn has only so much time for it. */
+    NET_LONG_OUTPUT_BYTES = 16 * 1024,
 #endif
     NET_PARCEL_SHARED_BYTES = 16 * 1024 * 1024,
     NET_SLICES_KEPT = 1024 * 1024,

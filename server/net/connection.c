@@ -450,7 +450,7 @@ static void connection_on_poll(uv_poll_t *poll, int status, int events)
         return;
     }
     if (events & UV_WRITABLE) {
-        output_flush(connection);
+        output_flush(connection, false);
         output_check_limit(connection);
         if (connection->output == NULL && connection->flags & CONNECTION_CLOSING)
             connection_end(connection, GONE_CLOSED);

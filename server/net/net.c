@@ -191,7 +191,7 @@ void net_finish(struct net *net)
     for (int i = 0; i < net->worker_count; i++) {
         struct links *connections = &net->workers[i].connections;
         for (struct links *at = connections->next; at != connections; at = at->next)
-            output_flush(links_container(at, struct connection, links));
+            output_flush(links_container(at, struct connection, links), true);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "net/private.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -138,18 +139,38 @@ void output_free(struct connection *connection)
 
 /* ---- sending ---- */
 
-/* Returns bytes that the socket took; ends the connection when it broke. */
-static size_t output_send_vectors(struct connection *connection, struct iovec *vectors, size_t count)
+/* What sockets take of long replies is copied by the system, which must not keep others waiting: a turn has a
+ * slice for those that go out as they are written, and another for queues. */
+static bool output_is_over_share(const struct worker *worker, enum output_share share, size_t bytes)
 {
+    return bytes >= NET_LONG_OUTPUT_BYTES && worker->sending_cycles[share] > worker->net->slice_cycles;
+}
+
+/* Makes a vector no longer than most; returns its length. */
+static size_t vector_take(struct iovec *vector, size_t most)
+{
+    if (vector->iov_len > most)
+        vector->iov_len = most;
+    return vector->iov_len;
+}
+
+/* Returns bytes that the socket took of those offered; ends the connection when it broke. */
+static size_t output_send_vectors(struct connection *connection, struct iovec *vectors, size_t count,
+                                  size_t offered, enum output_share share)
+{
+    struct worker *worker = connection->worker;
     struct msghdr message = {.msg_iov = vectors, .msg_iovlen = count};
+    uint64_t start_cycles = offered >= NET_LONG_OUTPUT_BYTES ? clock_cycles() : 0;
     ssize_t sent;
     do
         sent = count == 1 ? send(connection->fd, vectors->iov_base, vectors->iov_len, MSG_NOSIGNAL)
                           : sendmsg(connection->fd, &message, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
-    counter_add(&connection->worker->counters.writes, 1);
+    if (start_cycles)
+        worker->sending_cycles[share] += clock_cycles() - start_cycles;
+    counter_add(&worker->counters.writes, 1);
     if (sent >= 0) {
-        counter_add(&connection->worker->counters.output_bytes, (uint64_t)sent);
+        counter_add(&worker->counters.output_bytes, (uint64_t)sent);
         return (size_t)sent;
     }
     if (errno != EAGAIN)
@@ -175,38 +196,59 @@ static void output_advance(struct connection *connection, size_t sent)
     output_note(connection, (int64_t)output->bytes - before);
 }
 
-void output_flush(struct connection *connection)
+/* Sends from the front of the queue, as much as one system call may. Returns false when the socket took less,
+ * or broke. */
+static bool output_send_front(struct connection *connection)
 {
+    struct output *output = connection->output;
+    struct iovec vectors[OUTPUT_VECTORS];
+    size_t count = 0, offered = 0;
+    for (struct links *at = output->chunks.next;
+         at != &output->chunks && count < OUTPUT_VECTORS && offered < NET_SEND_BYTES; at = at->next) {
+        struct output_chunk *chunk = links_container(at, struct output_chunk, links);
+        vectors[count] = (struct iovec){(char *)chunk->data + chunk->sent, chunk->length - chunk->sent};
+        offered += vector_take(&vectors[count++], NET_SEND_BYTES - offered);
+    }
+    size_t sent = output_send_vectors(connection, vectors, count, offered, OUTPUT_QUEUED);
+    if (connection->output == NULL)
+        return false;
+    output_advance(connection, sent);
+    return sent == offered;
+}
+
+void output_flush(struct connection *connection, bool at_end)
+{
+    const struct worker *worker = connection->worker;
     while (connection->output && connection->output->count && !(connection->flags & CONNECTION_ENDED)) {
-        struct output *output = connection->output;
-        struct iovec vectors[OUTPUT_VECTORS];
-        size_t count = 0, offered = 0;
-        for (struct links *at = output->chunks.next; at != &output->chunks && count < OUTPUT_VECTORS;
-             at = at->next) {
-            struct output_chunk *chunk = links_container(at, struct output_chunk, links);
-            vectors[count++] = (struct iovec){(char *)chunk->data + chunk->sent, chunk->length - chunk->sent};
-            offered += chunk->length - chunk->sent;
-        }
-        size_t sent = output_send_vectors(connection, vectors, count);
-        if (connection->output == NULL)
+        if (!at_end && output_is_over_share(worker, OUTPUT_QUEUED, connection->output->bytes))
             return;
-        output_advance(connection, sent);
-        if (sent < offered)
+        if (!output_send_front(connection))
             return;
     }
     if (connection->output && connection->output->count == 0)
         output_free(connection);
 }
 
+/* Sends what may go out at once. Returns the bytes that the socket took. */
+static size_t output_send_fresh(struct connection *connection, const struct output_piece *pieces,
+                                size_t count)
+{
+    struct iovec vectors[OUTPUT_VECTORS];
+    size_t offered = 0, used = 0;
+    while (used < count && offered < NET_SEND_BYTES) {
+        vectors[used] = (struct iovec){(char *)pieces[used].data, pieces[used].length};
+        offered += vector_take(&vectors[used++], NET_SEND_BYTES - offered);
+    }
+    if (output_is_over_share(connection->worker, OUTPUT_FRESH, offered))
+        return 0;
+    return output_send_vectors(connection, vectors, used, offered, OUTPUT_FRESH);
+}
+
 void output_send_pieces(struct connection *connection, const struct output_piece *pieces, size_t count)
 {
     size_t sent = 0;
-    if (!(connection->flags & CONNECTION_ENDED) && connection->output == NULL) {
-        struct iovec vectors[OUTPUT_VECTORS];
-        for (size_t i = 0; i < count; i++)
-            vectors[i] = (struct iovec){(char *)pieces[i].data, pieces[i].length};
-        sent = output_send_vectors(connection, vectors, count);
-    }
+    if (!(connection->flags & CONNECTION_ENDED) && connection->output == NULL)
+        sent = output_send_fresh(connection, pieces, count);
     bool queued = false;
     for (size_t i = 0; i < count; i++) {
         size_t done = sent < pieces[i].length ? sent : pieces[i].length;

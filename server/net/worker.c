@@ -8,6 +8,7 @@
 #include "base/prefetch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { PREFETCH_DISTANCE = 4 };
 
@@ -112,7 +113,9 @@ static void worker_on_check(uv_check_t *check)
 /* What timers and parcels left must not wait until a socket wakes the loop. */
 static void worker_on_prepare(uv_prepare_t *prepare)
 {
-    worker_hand_over(prepare->data);
+    struct worker *worker = prepare->data;
+    worker_hand_over(worker);
+    memset(worker->sending_cycles, 0, sizeof(worker->sending_cycles));
 }
 
 /* ---- parcels ---- */

@@ -125,6 +125,9 @@ static inline uint32_t gauge_read(const _Atomic uint32_t *gauge)
     return atomic_load_explicit(gauge, memory_order_relaxed);
 }
 
+/* What a turn spends on sending has two shares: see output.c. */
+enum output_share { OUTPUT_FRESH, OUTPUT_QUEUED, OUTPUT_SHARES };
+
 struct worker {
     struct net *net;
     uv_loop_t *loop;
@@ -136,8 +139,9 @@ struct worker {
     struct batch *batch; /* being filled; NULL: none yet */
     struct links spare;  /* batches that rest */
     int batch_count;
-    int under_way;             /* batches that the main thread has */
-    struct resp_parser parser; /* for requests that resp_parse_whole declines */
+    int under_way;                          /* batches that the main thread has */
+    uint64_t sending_cycles[OUTPUT_SHARES]; /* spent on long output in this turn */
+    struct resp_parser parser;              /* for requests that resp_parse_whole declines */
     struct links connections;
     struct links again;    /* connections to be looked at in the next turn, oldest first */
     struct helper *helper; /* NULL: on the main loop */
@@ -199,7 +203,8 @@ enum { OUTPUT_VECTORS = 64 }; /* pieces in one system call */
 /* Sends up to OUTPUT_VECTORS pieces, or queues what the socket does not take (all of it behind an older
  * queue). Ends what the pieces hold. */
 void output_send_pieces(struct connection *connection, const struct output_piece *pieces, size_t count);
-void output_flush(struct connection *connection);
+/* Sends what is queued, as far as the socket takes it and the turn has time, or at the end all the same. */
+void output_flush(struct connection *connection, bool at_end);
 /* Ends the connection when it leaves more unread than it may. */
 void output_check_limit(struct connection *connection);
 void output_free(struct connection *connection);
