@@ -17,8 +17,9 @@ struct request {
     void *session; /* of the connection it came from */
     const struct slice *argv;
     uint32_t argc;
-    bool recognized;     /* its command was looked for, and its key hashed */
-    bool hashed;         /* hash is that of argv[1] */
+    bool recognized;         /* its command was looked for, and its key hashed */
+    bool hashed;             /* hash is that of argv[1] */
+    uint8_t member_argument; /* position of a member that is looked up in that key; 0: none */
     struct blob **blobs; /* NULL, or for each argument the block that holds it alone; taken by whoever sets it
                             to NULL */
     uint64_t hash;

@@ -55,33 +55,28 @@ void commands_begin_batch(struct commands *commands)
 
 /* ---- preparing ---- */
 
-static bool command_has_key_first(const struct command *command)
-{
-    return command->key_spec_count && command->key_specs[0].search == KEY_SEARCH_INDEX &&
-           command->key_specs[0].index == 1;
-}
-
 void commands_recognize(const struct commands *commands, struct request *request)
 {
     struct registry_entry *entry = registry_find(&commands->registry, request->argv[0]);
     request->command = entry;
     request->recognized = true;
-    if (entry == NULL || request->argc < 2 || !command_has_key_first(entry->command))
+    if (entry == NULL || request->argc < 2 || !entry->has_key_first)
         return;
     request->hash = hash_bytes(request->argv[1].data, request->argv[1].length);
     request->hashed = true;
+    if (entry->member_argument < request->argc)
+        request->member_argument = entry->member_argument;
 }
 
 bool commands_prepare(const struct commands *commands, struct request *request, unsigned step)
 {
+    const struct session *session = request->session;
     if (!request->recognized)
         commands_recognize(commands, request);
     if (!request->hashed)
         return false;
-    const struct session *session = request->session;
-    const struct registry_entry *entry = request->command;
-    return lookahead(session->db, request->hash, command_member(entry->command, request->argv, request->argc),
-                     step);
+    const struct slice *member = request->member_argument ? &request->argv[request->member_argument] : NULL;
+    return lookahead(session->db, request->hash, member, step);
 }
 
 /* ---- errors and refusals ---- */

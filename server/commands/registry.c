@@ -19,6 +19,12 @@ static const struct command_table *const tables[] = {
 };
 
 /* Entries of one array of rows, with those of their subcommands. */
+static bool command_has_key_first(const struct command *command)
+{
+    return command->key_spec_count && command->key_specs[0].search == KEY_SEARCH_INDEX &&
+           command->key_specs[0].index == 1;
+}
+
 static void fill_entries(struct registry_entry *entries, const struct command *rows, int count,
                          struct registry_entry *parent)
 {
@@ -31,6 +37,8 @@ static void fill_entries(struct registry_entry *entries, const struct command *r
         entry->command = command;
         entry->parent = parent;
         entry->name = slice_from_string(command->name);
+        entry->has_key_first = command_has_key_first(command);
+        entry->member_argument = command->member_argument;
         CHECK(command->handler || command->subcommand_count);
         if (command->subcommand_count) {
             entry->subcommands = mem_alloc_zero(command->subcommand_count * sizeof(*entries));

@@ -230,26 +230,34 @@ static inline void executor_run_item(struct net *net, struct batch_item *item, s
     executor_run_request(net, channel, item, streak);
 }
 
-/* Returns whether a request wants the next step. */
-static bool executor_prepare(const struct net *net, struct batch_item *items, size_t count, unsigned step)
+static bool item_may_run(const struct batch_item *item)
+{
+    return item->kind == ITEM_REQUEST && !(item->connection->channel.flags & CHANNEL_GONE);
+}
+
+static void executor_prepare(const struct net *net, const struct batch *batch, struct batch_item *items,
+                             size_t count)
 {
     const struct net_handlers *handlers = &net->handlers;
     bool more = false;
     for (size_t i = 0; i < count; i++) {
-        if (items[i].kind == ITEM_REQUEST && !(items[i].connection->channel.flags & CHANNEL_GONE))
-            more |= handlers->prepare(handlers->context, &items[i].request, step);
+        items[i].request.argv = batch->slices + items[i].first_slice;
+        if (item_may_run(&items[i]))
+            more |= handlers->prepare(handlers->context, &items[i].request, 0);
     }
-    return more;
+    for (unsigned step = 1; more; step++) {
+        more = false;
+        for (size_t i = 0; i < count; i++) {
+            if (item_may_run(&items[i]))
+                more |= handlers->prepare(handlers->context, &items[i].request, step);
+        }
+    }
 }
 
 static void executor_run_group(struct net *net, struct batch *batch, struct batch_item *items, size_t count,
                                struct streak *streak)
 {
-    for (size_t i = 0; i < count; i++)
-        items[i].request.argv = batch->slices + items[i].first_slice;
-    bool more = true;
-    for (unsigned step = 0; more; step++)
-        more = executor_prepare(net, items, count, step);
+    executor_prepare(net, batch, items, count);
     for (size_t i = 0; i < count; i++)
         executor_run_item(net, &items[i], streak);
 }

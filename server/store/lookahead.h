@@ -20,9 +20,28 @@ enum lookahead_step {
     LOOKAHEAD_MEMBER,
 };
 
+/* The steps behind the entry. */
+bool lookahead_member(const struct entry *entry, const struct slice *member, unsigned step);
+
 /* Takes a step (enum lookahead_step) towards a key and, unless that is NULL, a member of its value. Returns
  * whether the next step may have something to fetch. Steps may be taken after one that returned false; they
  * fetch nothing. */
-bool lookahead(const struct database *db, uint64_t key_hash, const struct slice *member, unsigned step);
+static inline bool lookahead(const struct database *db, uint64_t key_hash, const struct slice *member,
+                             unsigned step)
+{
+    if (step == LOOKAHEAD_BUCKET) {
+        table_prefetch(&db->keys, key_hash);
+        return true;
+    }
+    if (step > LOOKAHEAD_ENTRY && member == NULL)
+        return false;
+    const struct entry *entry = table_candidate(&db->keys, key_hash);
+    if (entry == NULL)
+        return false;
+    if (step > LOOKAHEAD_ENTRY)
+        return lookahead_member(entry, member, step);
+    prefetch(entry);
+    return member != NULL;
+}
 
 #endif
