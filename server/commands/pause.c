@@ -1,7 +1,10 @@
 /* Letting clients wait. See pause.h. Main thread only. */
 #include "pause.h"
 
+#include "base/mem.h"
 #include "commands/commands.h"
+
+#include <stdlib.h>
 
 void pause_begin(struct commands *commands, enum pause_kind kind, int64_t end_ms)
 {
@@ -14,18 +17,36 @@ void pause_begin(struct commands *commands, enum pause_kind kind, int64_t end_ms
     pause_check(commands, commands->keyspace->now_ms);
 }
 
+static int compare_paused(const void *left, const void *right)
+{
+    const struct session *const *a = left, *const *b = right;
+    return ((*a)->paused_at > (*b)->paused_at) - ((*a)->paused_at < (*b)->paused_at);
+}
+
+static void pause_release(struct session *session)
+{
+    session->flags &= ~(uint32_t)(SESSION_PAUSED | SESSION_BLOCKED);
+    session->transport->resume(session->connection);
+}
+
 void pause_end(struct commands *commands)
 {
+    uint64_t count = pause_count(&commands->sessions), found = 0;
     commands->pause = (struct pause){0};
     commands->keyspace->frozen = false;
+    if (count == 0)
+        return;
+    struct session **waiting = mem_alloc(count * sizeof(struct session *));
     const struct links *sessions = &commands->sessions.sessions;
     for (struct links *at = sessions->next; at != sessions; at = at->next) {
         struct session *session = links_container(at, struct session, links);
-        if (!(session->flags & SESSION_PAUSED))
-            continue;
-        session->flags &= ~(uint32_t)(SESSION_PAUSED | SESSION_BLOCKED);
-        session->transport->resume(session->connection);
+        if (session->flags & SESSION_PAUSED)
+            waiting[found++] = session;
     }
+    qsort(waiting, count, sizeof(struct session *), compare_paused);
+    for (uint64_t i = 0; i < count; i++)
+        pause_release(waiting[i]);
+    mem_free(waiting, count * sizeof(struct session *));
 }
 
 void pause_check(struct commands *commands, int64_t now_ms)
@@ -34,13 +55,14 @@ void pause_check(struct commands *commands, int64_t now_ms)
         pause_end(commands);
 }
 
-bool pause_holds(const struct pause *pause, struct session *session, unsigned command_flags)
+bool pause_holds(struct pause *pause, struct session *session, unsigned command_flags)
 {
     bool waits = pause->kind == PAUSE_ALL ||
                  (pause->kind == PAUSE_WRITES && command_flags & (COMMAND_WRITE | COMMAND_MAY_REPLICATE));
     if (!waits || session->flags & SESSION_MONITOR)
         return false;
     session->flags |= SESSION_PAUSED | SESSION_BLOCKED;
+    session->paused_at = pause->waiting++;
     return true;
 }
 

@@ -94,7 +94,8 @@ struct session {
     int64_t created_ms;
     int64_t active_ms; /* of the last command */
     uint32_t flags;
-    uint8_t version; /* RESP dialect: 2 or 3 */
+    uint32_t paused_at; /* SESSION_PAUSED: numbers those that wait, see pause.h */
+    uint8_t version;    /* RESP dialect: 2 or 3 */
 };
 
 struct session_list {

@@ -37,6 +37,7 @@ struct theatre {
     struct side oracle, tested;
     struct bytes list_dump, zset_dump; /* what RESTORE brings */
     size_t owed[CLIENTS];              /* replies; none: the client may speak */
+    int paused_steps;                  /* until CLIENT UNPAUSE; 0: no pause */
     struct bytes transcript;
     int resp;
 };
@@ -336,7 +337,9 @@ static void play_commands(struct theatre *theatre, struct prng *prng, unsigned c
     struct bytes line = {0}, requests[2] = {{0}, {0}};
     bytes_format(&theatre->transcript, "client %u:", client);
     for (int64_t left = prng_between(prng, 1, prng_one_in(prng, 3) ? COMMANDS_MAX : 1); left > 0; left--) {
-        make_command(&line, prng, may_wait);
+        do
+            make_command(&line, prng, may_wait);
+        while (theatre->paused_steps > 0 && line.data[0] == 'C' && line.data[1] == 'L');
         encode(theatre, &theatre->oracle, &line, &requests[0]);
         encode(theatre, &theatre->tested, &line, &requests[1]);
         bytes_format(&theatre->transcript, " %s;", bytes_text(&line));
@@ -350,8 +353,30 @@ static void play_commands(struct theatre *theatre, struct prng *prng, unsigned c
     bytes_release(&requests[1]);
 }
 
+static void call_controls(struct theatre *theatre, const char *line)
+{
+    struct bytes reply = {0};
+    bytes_format(&theatre->transcript, "%s\n", line);
+    cr_assert_str_eq(wire_call(&theatre->oracle.control, &reply, line), "+OK\r\n");
+    cr_assert_str_eq(wire_call(&theatre->tested.control, &reply, line), "+OK\r\n");
+    bytes_release(&reply);
+}
+
+/* Now and then, what would write must wait for some steps. (CLIENT UNBLOCK of a client that waits for the end
+ * of a pause stops redis-server 7.0.15.) */
+static void play_pause(struct theatre *theatre, struct prng *prng)
+{
+    if (theatre->paused_steps == 0 && prng_one_in(prng, 30)) {
+        theatre->paused_steps = 1 + (int)prng_below(prng, 6);
+        call_controls(theatre, "CLIENT PAUSE 100000 WRITE");
+    } else if (theatre->paused_steps > 0 && --theatre->paused_steps == 0) {
+        call_controls(theatre, "CLIENT UNPAUSE");
+    }
+}
+
 static void play_step(struct theatre *theatre, struct prng *prng)
 {
+    play_pause(theatre, prng);
     unsigned client = (unsigned)prng_below(prng, CLIENTS), idle = 0;
     for (unsigned i = 0; i < CLIENTS; i++)
         idle += theatre->owed[i] == 0;
@@ -395,10 +420,18 @@ static void play_episode(struct theatre *theatre, uint64_t seed)
     bytes_clear(&theatre->transcript);
     bytes_format(&theatre->transcript, "(seed %" PRIu64 ")\n", seed);
     memset(theatre->owed, 0, sizeof(theatre->owed));
+    theatre->paused_steps = 0;
     side_open(&theatre->oracle, theatre->resp);
     side_open(&theatre->tested, theatre->resp);
     for (int i = 0; i < STEPS; i++)
         play_step(theatre, &prng);
+    if (theatre->paused_steps > 0) {
+        theatre->paused_steps = 0;
+        call_controls(theatre, "CLIENT UNPAUSE");
+        settle(&theatre->oracle);
+        settle(&theatre->tested);
+        compare_clients(theatre);
+    }
     compare_data(theatre);
     side_close(&theatre->oracle);
     side_close(&theatre->tested);
