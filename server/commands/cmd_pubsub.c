@@ -8,28 +8,10 @@
 /* ---- subscribing ---- */
 
 /* Confirmations are pushes: a client that switched its replies off gets them all the same. */
-struct confirmations {
-    struct call *call;
-    struct reply *reply;
-    struct reply own; /* used when the call's reply will be dropped */
-};
-
-static void confirmations_begin(struct confirmations *confirmations, struct call *call)
+static void keep_confirmations(struct call *call)
 {
-    *confirmations = (struct confirmations){.call = call, .reply = call->reply};
-    if (call->session->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP)) {
-        confirmations->own.version = call->session->version;
-        confirmations->reply = &confirmations->own;
-    }
-}
-
-static void confirmations_end(struct confirmations *confirmations)
-{
-    const struct session *session = confirmations->call->session;
-    struct reply *own = &confirmations->own;
-    if (confirmations->reply == own)
-        session->transport->send(session->connection, own->buffer.data, own->buffer.length);
-    reply_free(own);
+    if (call->session->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP))
+        call->reply_start = call->reply->buffer.length;
 }
 
 /* What confirmations count: shard channels by themselves, the others together. */
@@ -42,9 +24,7 @@ static int64_t counted_subscriptions(const struct session *session, enum pubsub_
 
 static void subscribe(struct call *call, enum pubsub_kind kind, const char *word)
 {
-    struct confirmations confirmations;
-    confirmations_begin(&confirmations, call);
-    struct reply *reply = confirmations.reply;
+    struct reply *reply = call->reply;
     for (int i = 1; i < call->argc; i++) {
         pubsub_subscribe(&call->commands->pubsub, call->session, kind, call->argv[i]);
         reply_push(reply, 3);
@@ -52,7 +32,7 @@ static void subscribe(struct call *call, enum pubsub_kind kind, const char *word
         reply_bulk(reply, call->argv[i].data, call->argv[i].length);
         reply_integer(reply, counted_subscriptions(call->session, kind));
     }
-    confirmations_end(&confirmations);
+    keep_confirmations(call);
 }
 
 void cmd_subscribe(struct call *call)
@@ -71,11 +51,9 @@ void cmd_ssubscribe(struct call *call)
 }
 
 /* Ends one subscription (name.data NULL: there was none) and confirms it. */
-static void unsubscribe_one(struct confirmations *confirmations, enum pubsub_kind kind, const char *word,
-                            struct slice name)
+static void unsubscribe_one(struct call *call, enum pubsub_kind kind, const char *word, struct slice name)
 {
-    struct call *call = confirmations->call;
-    struct reply *reply = confirmations->reply;
+    struct reply *reply = call->reply;
     reply_push(reply, 3);
     reply_string(reply, word);
     if (name.data)
@@ -89,16 +67,14 @@ static void unsubscribe_one(struct confirmations *confirmations, enum pubsub_kin
 
 static void unsubscribe(struct call *call, enum pubsub_kind kind, const char *word)
 {
-    struct confirmations confirmations;
-    confirmations_begin(&confirmations, call);
     for (int i = 1; i < call->argc; i++)
-        unsubscribe_one(&confirmations, kind, word, call->argv[i]);
+        unsubscribe_one(call, kind, word, call->argv[i]);
     if (call->argc == 1) {
         do
-            unsubscribe_one(&confirmations, kind, word, pubsub_oldest(call->session, kind));
+            unsubscribe_one(call, kind, word, pubsub_oldest(call->session, kind));
         while (pubsub_count(call->session, kind));
     }
-    confirmations_end(&confirmations);
+    keep_confirmations(call);
 }
 
 void cmd_unsubscribe(struct call *call)

@@ -85,8 +85,8 @@ static void exec_one(const struct call *exec, struct transaction_command *queued
                         .hashed = queued->hashed};
     commands_perform(&call, queued->entry);
     if (__builtin_expect(session->flags & EXEC_REPLY_HIDDEN || closing, 0))
-        reply_truncate(reply, start);
-    pubsub_end_command(&exec->commands->pubsub, start);
+        reply_truncate(reply, call.reply_start);
+    pubsub_end_command(&exec->commands->pubsub, call.reply_start);
     pubsub_begin_command(&exec->commands->pubsub, session, reply);
 }
 

@@ -217,9 +217,11 @@ Test(transaction, sessions_change_inside_exec)
     expect(0, "SET k v", "+QUEUED|");
     expect(0, "CLIENT REPLY OFF", "+QUEUED|");
     expect(0, "PING", "+QUEUED|");
+    expect(0, "SUBSCRIBE c", "+QUEUED|");
     expect(0, "CLIENT REPLY ON", "+QUEUED|");
+    expect(0, "UNSUBSCRIBE", "+QUEUED|");
     expect(0, "PING", "+QUEUED|");
-    expect(0, "EXEC", "*6|+OK|+OK|+OK|+PONG|");
+    expect(0, "EXEC", "*8|+OK|+OK|*3|$9|subscribe|$1|c|:1|+OK|*3|$11|unsubscribe|$1|c|:0|+PONG|");
     cr_assert_eq(clients[0].session->db->id, 3);
     expect(0, "GET k", "$1|v|");
 }
