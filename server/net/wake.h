@@ -21,6 +21,7 @@ struct wake {
     uv_check_t check;
     int fd; /* eventfd */
     atomic_bool asleep;
+    int turns_to_keep; /* turns of the loop in which its core is not offered to others */
     void (*take)(void *context);
     void *context;
 };
