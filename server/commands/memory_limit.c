@@ -78,36 +78,49 @@ static bool limit_step(struct commands *commands)
     return eviction_step(keyspace);
 }
 
-/* Evicts until there is room, nothing is left to evict, or the time is over; at least STEPS_PER_LOOK steps.
- */
-static enum memory_state limit_evict(struct commands *commands, int64_t budget_us)
+/* What one round of evicting may take. */
+struct limit_budget {
+    int64_t share_us; /* for getting under the limit */
+    int64_t most_us;  /* for getting back to where the round before ended: what was added since */
+};
+
+/* Evicts until there is room, nothing is left to evict, or the time is over. */
+static enum memory_state limit_evict(struct commands *commands, struct limit_budget budget)
 {
+    struct memory_limit *limit = &commands->memory;
+    const uint64_t most_bytes = (uint64_t)commands->settings.maxmemory;
     int64_t start_us = clock_monotonic_us(), spent_us = 0;
     enum memory_state state = MEMORY_EVICTING;
-    for (int steps = 0; state == MEMORY_EVICTING; steps++) {
-        if (!is_over(commands))
+    for (unsigned steps = 0; state == MEMORY_EVICTING; steps++) {
+        uint64_t used_bytes = allocator_used_bytes();
+        if (used_bytes <= most_bytes) {
             state = MEMORY_ENOUGH;
-        else if (steps && steps % STEPS_PER_LOOK == 0 &&
-                 (spent_us = clock_monotonic_us() - start_us) >= budget_us)
+        } else if (spent_us >= budget.share_us && used_bytes <= limit->level_bytes) {
             break;
-        else if (!limit_step(commands))
+        } else if (steps >= STEPS_PER_LOOK && spent_us >= budget.most_us) {
+            break;
+        } else if (!limit_step(commands)) {
             state = MEMORY_FULL;
+        } else if (steps % STEPS_PER_LOOK == STEPS_PER_LOOK - 1) {
+            spent_us = clock_monotonic_us() - start_us;
+        }
     }
-    commands->memory.batch_us += spent_us;
+    limit->level_bytes = state == MEMORY_ENOUGH ? 0 : allocator_used_bytes();
+    limit->batch_us += spent_us;
     int64_t spent_ms = spent_us / 1000, threshold_ms = commands->settings.latency_monitor_threshold_ms;
     if (threshold_ms > 0 && spent_ms >= threshold_ms)
         latency_record(&commands->latency, "eviction-cycle", clock_wall_ms() / 1000, spent_ms);
     return state;
 }
 
-static enum memory_state limit_enforce(struct commands *commands, int64_t budget_us)
+static enum memory_state limit_enforce(struct commands *commands, struct limit_budget budget)
 {
     struct memory_limit *limit = &commands->memory;
     enum memory_state state = MEMORY_ENOUGH;
     if (commands->settings.maxmemory != 0 && !commands->loading && !commands->keyspace->frozen &&
         is_over(commands)) {
         limit_note_over(limit);
-        state = limit_evict(commands, budget_us);
+        state = limit_evict(commands, budget);
     }
     if (state == MEMORY_ENOUGH)
         limit_note_under(limit);
@@ -122,14 +135,14 @@ void memory_limit_begin_batch(struct memory_limit *limit)
 
 enum memory_state memory_limit_make_room(struct commands *commands)
 {
-    int64_t budget_us =
-        tenacity_us(commands->settings.maxmemory_eviction_tenacity) - commands->memory.batch_us;
-    return limit_enforce(commands, budget_us);
+    int64_t most_us = tenacity_us(commands->settings.maxmemory_eviction_tenacity);
+    return limit_enforce(commands, (struct limit_budget){most_us - commands->memory.batch_us, most_us});
 }
 
 bool memory_limit_slice(struct commands *commands)
 {
-    return commands->memory.evicting && limit_enforce(commands, SLICE_US) == MEMORY_EVICTING;
+    return commands->memory.evicting &&
+           limit_enforce(commands, (struct limit_budget){SLICE_US, SLICE_US}) == MEMORY_EVICTING;
 }
 
 void memory_limit_changed(struct commands *commands)

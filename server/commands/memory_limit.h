@@ -9,9 +9,9 @@
  *
  * All memory that the allocators handed out counts: keys, tables, and the buffers of clients. When a command
  * finds more than the limit, keys are evicted for as long as maxmemory-eviction-tenacity allows (500 us by
- * default); whoever comes later in the same batch pays for a few keys only, and the rest is evicted in slices
- * between batches. Values that are freed in slices are freed before more keys are chosen, so that nothing is
- * evicted for memory that is on its way out. Main thread only.
+ * default); whoever comes later in the same batch pays only for what was added since, and the rest is evicted
+ * in slices between batches. Values that are freed in slices are freed before more keys are chosen, so that
+ * nothing is evicted for memory that is on its way out. Main thread only.
  */
 
 struct call;
@@ -26,6 +26,7 @@ enum memory_state {
 struct memory_limit {
     bool evicting;          /* slices have work: memory_limit_slice */
     int64_t batch_us;       /* spent for commands of this batch */
+    uint64_t level_bytes;   /* in use when it was last evicted, and still over the limit; 0: under it */
     int64_t over_since_us;  /* monotonic; 0: under the limit */
     uint64_t over_total_us; /* of the times before */
 };
