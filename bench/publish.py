@@ -5,11 +5,9 @@ takes every byte of every copy, and begins again: every message is sent alone. O
 as soon as they have the reply to the last one, while the subscribers read.
 """
 
-import os
 import select
-import statistics
 
-from servers import CLIENT_CORE, allow_descriptors
+from servers import allow_descriptors, sample_in_turn
 
 # (subscribers, publishers, messages that each publishes at once, whether the publisher awaits all deliveries)
 LOADS = [(1, 1, 1, True), (1, 1, 100, True), (1000, 1, 1, True), (1000, 1, 16, True), (1000, 1, 100, True),
@@ -120,22 +118,14 @@ def cost(server, load, deliveries):
 def measure_publish(sides, options, progress):
     """Returns rows: (subscribers, publishers, pipeline, awaits, {kind: us per delivered message})."""
     allowed = allow_descriptors(max(load[0] for load in LOADS) + 300) - 300
-    cores = os.sched_getaffinity(0)
-    if len(cores) > 1 and CLIENT_CORE in cores:
-        os.sched_setaffinity(0, {CLIENT_CORE})
-    samples = {}
-    try:
-        for number in range(options.rounds):
-            for load in LOADS:
-                for kind in sides.in_turn(number):
-                    if load[0] > allowed:
-                        continue
-                    progress.say("publish: round %d of %d, %d subscribers, %d publishers, pipeline %d, %s" %
-                                 (number + 1, options.rounds, *load[:3], kind))
-                    deliveries = DELIVERIES if load[0] > 1 else DELIVERIES // 20 * min(load[2], 10)
-                    with sides.start(kind) as server:
-                        one = cost(server, load, deliveries // 8 if options.quick else deliveries)
-                    samples.setdefault(load, {}).setdefault(kind, []).append(one)
-    finally:
-        os.sched_setaffinity(0, cores)
-    return [load + ({kind: statistics.median(values) for kind, values in of.items()},) for load, of in samples.items()]
+
+    def sample(kind, load, number):
+        progress.say("publish: round %d of %d, %d subscribers, %d publishers, pipeline %d, %s" %
+                     (number + 1, options.rounds, *load[:3], kind))
+        deliveries = DELIVERIES if load[0] > 1 else DELIVERIES // 20 * min(load[2], 10)
+        with sides.start(kind) as server:
+            return cost(server, load, deliveries // 8 if options.quick else deliveries)
+
+    loads = [load for load in LOADS if load[0] <= allowed]
+    found = sample_in_turn(sides, options.rounds, loads, sample)
+    return [load + (found[load],) for load in loads]

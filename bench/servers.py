@@ -11,6 +11,7 @@ import resource
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import tempfile
 import time
@@ -163,6 +164,22 @@ class Server:
         path = "/proc/%d/task/%d/children" % (self.pid, self.pid)
         with open(path, encoding="ascii") as file:
             return [int(pid) for pid in file.read().split()]
+
+
+def sample_in_turn(sides, rounds, loads, sample):
+    """Calls sample(kind, load, round) for each server in turn, on the client's core. Returns {load: {kind: median}}."""
+    cores = os.sched_getaffinity(0)
+    if len(cores) > 1 and CLIENT_CORE in cores:
+        os.sched_setaffinity(0, {CLIENT_CORE})
+    samples = {}
+    try:
+        for number in range(rounds):
+            for load in loads:
+                for kind in sides.in_turn(number):
+                    samples.setdefault(load, {}).setdefault(kind, []).append(sample(kind, load, number))
+    finally:
+        os.sched_setaffinity(0, cores)
+    return {load: {kind: statistics.median(values) for kind, values in of.items()} for load, of in samples.items()}
 
 
 def proportional_bytes(pids):

@@ -4,11 +4,9 @@
 before they begin again.
 """
 
-import os
 import random
-import statistics
 
-from servers import CLIENT_CORE
+from servers import sample_in_turn
 
 # (INCRs in a transaction, transactions sent at once)
 LOADS = [(1, 1), (1, 16), (10, 1), (10, 16), (100, 1)]
@@ -74,20 +72,13 @@ def cost(server, load, requests):
 
 def measure_transactions(sides, options, progress):
     """Returns rows: (INCRs, transactions at once, {kind: us per request})."""
-    cores = os.sched_getaffinity(0)
-    if len(cores) > 1 and CLIENT_CORE in cores:
-        os.sched_setaffinity(0, {CLIENT_CORE})
-    samples = {}
-    try:
-        for number in range(options.rounds):
-            for load in LOADS:
-                for kind in sides.in_turn(number):
-                    progress.say("transactions: round %d of %d, %d INCRs, pipeline %d, %s" %
-                                 (number + 1, options.rounds, *load, kind))
-                    requests = REQUESTS if load[0] * load[1] > 1 else REQUESTS // 10
-                    with sides.start(kind) as server:
-                        one = cost(server, load, requests // 10 if options.quick else requests)
-                    samples.setdefault(load, {}).setdefault(kind, []).append(one)
-    finally:
-        os.sched_setaffinity(0, cores)
-    return [load + ({kind: statistics.median(values) for kind, values in of.items()},) for load, of in samples.items()]
+
+    def sample(kind, load, number):
+        progress.say("transactions: round %d of %d, %d INCRs, pipeline %d, %s" %
+                     (number + 1, options.rounds, *load, kind))
+        requests = REQUESTS if load[0] * load[1] > 1 else REQUESTS // 10
+        with sides.start(kind) as server:
+            return cost(server, load, requests // 10 if options.quick else requests)
+
+    found = sample_in_turn(sides, options.rounds, LOADS, sample)
+    return [load + (found[load],) for load in LOADS]

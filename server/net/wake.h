@@ -12,7 +12,8 @@
  * returned from the system call.
  *
  * Invariant: a loop that sleeps, or is about to without another look, has asleep set; of those who fill its
- * queues then, one clears it and writes to the event descriptor.
+ * queues then, one clears it and writes to the event descriptor. Everything runs on the loop's thread, but
+ * for wake_send.
  */
 
 struct wake {

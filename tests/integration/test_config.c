@@ -23,8 +23,7 @@ static void start(const char *const *arguments)
 static void stop(void)
 {
     redisFree(client);
-    cr_assert_eq(server_stop(&server), 0);
-    server_remove(&server);
+    server_end(&server);
 }
 
 static void write_file(const char *name, const char *text)

@@ -22,8 +22,7 @@ static void start(void)
 static void stop(void)
 {
     redisFree(client);
-    cr_assert_eq(server_stop(&server), 0);
-    server_remove(&server);
+    server_end(&server);
 }
 
 TestSuite(eviction, .init = start, .fini = stop);

@@ -61,8 +61,7 @@ Test(hiredis_async, thousands_of_commands_in_flight)
     cr_assert(progress.disconnected);
     cr_assert_eq(progress.disconnect_status, REDIS_OK);
     cr_assert_eq(uv_loop_close(&loop), 0);
-    cr_assert_eq(server_stop(&server), 0);
-    server_remove(&server);
+    server_end(&server);
 }
 
 /* ---- publish/subscribe ---- */
@@ -155,6 +154,5 @@ Test(hiredis_async, subscribes_and_publishes)
     cr_assert_eq(audience.pattern_messages, MESSAGES);
     cr_assert(audience.unsubscribed);
     cr_assert_eq(uv_loop_close(&loop), 0);
-    cr_assert_eq(server_stop(&server), 0);
-    server_remove(&server);
+    server_end(&server);
 }

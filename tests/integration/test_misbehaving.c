@@ -22,8 +22,7 @@ static void start(const char *const *arguments)
 
 static void stop(void)
 {
-    cr_assert_eq(server_stop(&server), 0);
-    server_remove(&server);
+    server_end(&server);
 }
 
 static void repeat(struct bytes *text, const char *request, int times)

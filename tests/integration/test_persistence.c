@@ -34,8 +34,7 @@ static void restart(void)
 static void stop(void)
 {
     redisFree(client);
-    cr_assert_eq(server_stop(&server), 0);
-    server_remove(&server);
+    server_end(&server);
 }
 
 static void dump_path(char *path, size_t size)

@@ -20,8 +20,7 @@ static void start(void)
 
 static void stop(void)
 {
-    cr_assert_eq(server_stop(&server), 0);
-    server_remove(&server);
+    server_end(&server);
 }
 
 TestSuite(pubsub, .init = start, .fini = stop);

@@ -21,8 +21,7 @@ static void start(void)
 static void stop(void)
 {
     bytes_release(&output);
-    cr_assert_eq(server_stop(&server), 0);
-    server_remove(&server);
+    server_end(&server);
 }
 
 TestSuite(redis_tools, .init = start, .fini = stop);

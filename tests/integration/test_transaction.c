@@ -19,8 +19,7 @@ static void start(void)
 
 static void stop(void)
 {
-    cr_assert_eq(server_stop(&server), 0);
-    server_remove(&server);
+    server_end(&server);
 }
 
 TestSuite(transaction, .init = start, .fini = stop);

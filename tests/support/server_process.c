@@ -293,6 +293,13 @@ void server_remove(struct server_process *server)
     forget(server);
 }
 
+void server_end(struct server_process *server)
+{
+    int status = server_stop(server);
+    fail_unless(status == 0, "the server ended with %d", status);
+    server_remove(server);
+}
+
 void server_put_down(struct server_process *server)
 {
     if (server->pid > 0) {

@@ -62,6 +62,9 @@ bool server_is_running(struct server_process *server);
 /* Sends SIGTERM and waits. Returns the exit status, or -signal. */
 int server_stop(struct server_process *server);
 
+/* Stops the server, which must succeed, and deletes its directory: the end of a test. */
+void server_end(struct server_process *server);
+
 /* SIGKILL, and waits. */
 void server_kill(struct server_process *server);
 
