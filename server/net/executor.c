@@ -333,15 +333,17 @@ static void channel_run_deferred(struct net *net, struct channel *channel)
 
 void net_run_resumed(struct net *net)
 {
-    if (links_is_empty(&net->resumed))
+    const uint64_t most_cycles = RESUMED_SLICES * net->slice_cycles;
+    if (links_is_empty(&net->resumed) || net->resumed_cycles > most_cycles)
         return;
-    uint64_t start = clock_cycles();
+    const uint64_t start = clock_cycles(), before = net->resumed_cycles;
     net->handlers.begin(net->handlers.context);
-    while (!links_is_empty(&net->resumed) && clock_cycles() - start <= RESUMED_SLICES * net->slice_cycles) {
+    while (!links_is_empty(&net->resumed) && net->resumed_cycles <= most_cycles) {
         struct channel *channel = links_container(net->resumed.next, struct channel, resumed);
         links_remove(&channel->resumed);
         channel->flags &= (uint16_t) ~(CHANNEL_HELD | CHANNEL_YIELDED | CHANNEL_RESUMED);
         channel_run_deferred(net, channel);
+        net->resumed_cycles = before + (clock_cycles() - start);
     }
     net->handlers.end(net->handlers.context);
 }

@@ -121,6 +121,7 @@ static void helper_execute_batches(struct net *net, struct helper *helper)
         struct batch *batch = links_container(batches.next, struct batch, links);
         links_remove(&batch->links);
         net_execute(net, batch, helper->worker);
+        net_run_resumed(net);
         net_flush_worker(helper->worker);
     }
 }

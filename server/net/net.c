@@ -136,6 +136,7 @@ static void net_on_prepare(uv_prepare_t *prepare)
 {
     struct net *net = prepare->data;
     net_run_resumed(net);
+    net->resumed_cycles = 0;
     net_flush(net);
     if (net->helpers == NULL)
         net_settle(net);

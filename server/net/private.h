@@ -29,6 +29,7 @@ struct net {
     uint64_t connections_received, connections_rejected;
     struct net_stats baseline; /* counters at the last reset */
     uint64_t slice_cycles;     /* what a connection may use of a turn */
+    uint64_t resumed_cycles;   /* what resumed channels have used of this turn */
     bool finished;
 };
 
@@ -44,6 +45,8 @@ static inline struct worker *channel_worker(const struct channel *channel)
 
 /* executor.c */
 void net_execute(struct net *net, struct batch *batch, struct worker *worker);
+/* Lets resumed channels go on, while they have not had their share of the turn. Comes between a batch and its
+ * replies: who has seen that a pause is over, or that a blocked client was served, comes behind it. */
 void net_run_resumed(struct net *net);
 
 /* net.c */

@@ -54,6 +54,7 @@ void worker_hand_over(struct worker *worker)
         return;
     }
     net_execute(worker->net, batch, worker);
+    net_run_resumed(worker->net);
     net_flush(worker->net);
 }
 
