@@ -57,14 +57,14 @@ def random_text(size):
 class Sides:
     """The programs that are compared, ours last."""
 
-    def __init__(self, redis, spindle):
-        self.programs = [("redis", redis), ("spindle", spindle)]
+    def __init__(self, programs):
+        self.programs = programs
 
     def start(self, kind):
-        return Server(kind, dict(self.programs)[kind])
+        return Server(kind, self.programs[kind])
 
     def in_turn(self, round_number):
-        kinds = [kind for kind, _ in self.programs]
+        kinds = list(self.programs)
         return kinds if round_number % 2 == 0 else kinds[::-1]
 
 
@@ -89,17 +89,24 @@ def requests_for(load, pipeline, quick):
 
 def run_benchmark(server, load, pipeline, count):
     """Returns (server microseconds per request, requests per second)."""
-    words = pinned(CLIENT_CORE) + [
-        "redis-benchmark", "-p", str(server.port), "-t", load, "-n", str(count), "-P", str(pipeline),
-        "-c", str(CLIENTS), "-r", str(KEYS), "-d", str(VALUE_BYTES), "--csv",
-    ]
+    words = pinned(CLIENT_CORE) + benchmark_words(server, load, pipeline, count, CLIENTS)
     before = server.cpu_ns()
+    speed = requests_per_second(words)
+    return (server.cpu_ns() - before) / count / 1000, speed
+
+
+def benchmark_words(server, load, pipeline, count, clients):
+    return ["redis-benchmark", "-p", str(server.port), "-t", load, "-n", str(count), "-P", str(pipeline),
+            "-c", str(clients), "-r", str(KEYS), "-d", str(VALUE_BYTES), "--csv"]
+
+
+def requests_per_second(words):
+    """Runs redis-benchmark."""
     result = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    spent = server.cpu_ns() - before
     rows = [line for line in result.stdout.splitlines() if line.startswith('"')]
     if result.returncode != 0 or len(rows) < 2 or "rror" in result.stdout:
-        raise SystemExit("redis-benchmark -t %s against %s: %s" % (load, server.kind, result.stdout[-500:]))
-    return spent / count / 1000, float(rows[-1].split(",")[1].strip('"'))
+        raise SystemExit("%s: %s" % (" ".join(words), result.stdout[-500:]))
+    return float(rows[-1].split(",")[1].strip('"'))
 
 
 def measure_cpu(sides, options, progress):

@@ -19,6 +19,25 @@ import time
 SERVER_CORE = 0
 CLIENT_CORE = 1
 START_PATIENCE_S = 120
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def find_spindle():
+    """What SPINDLE_SERVER names, or the release in build/, which is brought up to date."""
+    chosen = os.environ.get("SPINDLE_SERVER")
+    if chosen:
+        return chosen
+    build = os.path.join(ROOT, "build")
+    if not os.path.exists(os.path.join(build, "build.ninja")):
+        subprocess.run(["meson", "setup", build, "--buildtype=release", "-Dtests=false"], cwd=ROOT, check=True)
+    subprocess.run(["ninja", "-C", build, "--quiet", "spindle-server"], check=True)
+    return os.path.join(build, "spindle-server")
+
+
+def find_programs():
+    """{kind: program}, ours last. Installs and builds what is missing."""
+    subprocess.run([os.path.join(ROOT, "tools", "install"), "build", "test"], check=True)
+    return {"redis": os.environ.get("REDIS_SERVER", "redis-server"), "spindle": find_spindle()}
 
 
 def free_port():
@@ -28,8 +47,8 @@ def free_port():
 
 
 def pinned(core):
-    """The words that pin a command to a core; none on a machine with a single one."""
-    if (os.cpu_count() or 1) < 2 or not shutil.which("taskset"):
+    """The words that pin a command to a core; none for None, or on a machine with a single one."""
+    if core is None or (os.cpu_count() or 1) < 2 or not shutil.which("taskset"):
         return []
     return ["taskset", "-c", str(core)]
 
@@ -89,12 +108,13 @@ class Connection:
 
 
 class Server:
-    """One running server. kind is "redis" or "spindle"; program is the path to run."""
+    """One running server. kind is "redis" or "spindle"; program is the path to run; core is where, or None."""
 
-    def __init__(self, kind, program, arguments=()):
+    def __init__(self, kind, program, arguments=(), core=SERVER_CORE):
         self.kind = kind
         self.program = program
         self.arguments = list(arguments)
+        self.core = core
         self.directory = tempfile.mkdtemp(prefix="bench-%s-" % kind)
         self.port = free_port()
         self.process = None
@@ -103,7 +123,7 @@ class Server:
     def start(self):
         """Starts the program; returns the seconds until the first PONG."""
         log = open(os.path.join(self.directory, "log"), "ab")
-        words = pinned(SERVER_CORE) + [
+        words = pinned(self.core) + [
             self.program, "--port", str(self.port), "--dir", self.directory, "--save", "",
             "--maxclients", "20000", "--enable-debug-command", "yes",
         ] + self.arguments
@@ -152,6 +172,11 @@ class Server:
             with open(path, encoding="ascii") as file:
                 total += int(file.read().split()[0])
         return total
+
+    def main_cpu_ns(self):
+        """Processor time of the thread that runs the commands."""
+        with open("/proc/%d/task/%d/schedstat" % (self.pid, self.pid), encoding="ascii") as file:
+            return int(file.read().split()[0])
 
     def resident_bytes(self):
         with open("/proc/%d/status" % self.pid, encoding="ascii") as file:
