@@ -14,6 +14,7 @@ enum {
     NET_TURN_BYTES = 500,
     NET_GROUP = 3,
     NET_BATCH_REQUESTS = 5,
+    NET_BATCH_FEW_REQUESTS = 3,
     NET_BATCHES_MAX = 3,
     NET_PARCEL_BYTES = 256,
     NET_PARCEL_RUNS = 3,
@@ -31,6 +32,8 @@ enum {
     NET_GROUP = 32,
     /* Requests after which a batch runs although more sockets are readable: it should stay in the cache. */
     NET_BATCH_REQUESTS = 256,
+    /* With fewer a batch waits for a second look at the sockets before it goes to another thread. */
+    NET_BATCH_FEW_REQUESTS = 16,
     /* Batches of one worker: filled, under way and resting. */
     NET_BATCHES_MAX = 16,
     /* A parcel is sent off when it holds this much, without waiting for the end of the batch. */

@@ -80,7 +80,7 @@ static void helper_deliver(struct helper *helper, struct parcel *parcel)
     links_append(&batch->parcels, &parcel->links);
 }
 
-static void helper_take_parcels(void *context)
+static bool helper_take_parcels(void *context)
 {
     struct helper *helper = context;
     struct links parcels;
@@ -92,6 +92,7 @@ static void helper_take_parcels(void *context)
     }
     if (helper->stopping)
         uv_stop(&helper->loop);
+    return helper->worker->looks_again;
 }
 
 static void helper_on_timer(uv_timer_t *timer)
@@ -126,11 +127,12 @@ static void helper_execute_batches(struct net *net, struct helper *helper)
     }
 }
 
-static void helpers_take_batches(void *context)
+static bool helpers_take_batches(void *context)
 {
     struct net *net = context;
     for (int i = 0; i < net->worker_count; i++)
         helper_execute_batches(net, &net->helpers[i]);
+    return false;
 }
 
 static void helper_start(struct net *net, struct helper *helper, int number, const struct net_limits *limits)

@@ -44,7 +44,8 @@ static void wake_on_prepare(uv_prepare_t *prepare)
     wake_let_others_run(wake);
     /* Reads what wake_send wrote last: what was queued before it is seen by take. */
     atomic_exchange_explicit(&wake->asleep, true, memory_order_acq_rel);
-    wake->take(wake->context);
+    if (wake->take(wake->context))
+        atomic_store_explicit(&wake->asleep, false, memory_order_relaxed);
 }
 
 static void wake_on_check(uv_check_t *check)
@@ -54,7 +55,7 @@ static void wake_on_check(uv_check_t *check)
     wake->take(wake->context);
 }
 
-void wake_init(struct wake *wake, uv_loop_t *loop, void (*take)(void *context), void *context)
+void wake_init(struct wake *wake, uv_loop_t *loop, bool (*take)(void *context), void *context)
 {
     wake->take = take;
     wake->context = context;

@@ -23,12 +23,13 @@ struct wake {
     int fd; /* eventfd */
     atomic_bool asleep;
     int turns_to_keep; /* turns of the loop in which its core is not offered to others */
-    void (*take)(void *context);
+    bool (*take)(void *context);
     void *context;
 };
 
-/* Take empties the queues; it is called on the loop's thread, often with nothing to do. */
-void wake_init(struct wake *wake, uv_loop_t *loop, void (*take)(void *context), void *context);
+/* Take empties the queues; it is called on the loop's thread, often with nothing to do. Returns whether the
+ * loop will not sleep before take is called again. */
+void wake_init(struct wake *wake, uv_loop_t *loop, bool (*take)(void *context), void *context);
 
 /* Any thread, after it has put something into a queue. */
 void wake_send(struct wake *wake);

@@ -76,6 +76,16 @@ static void worker_on_idle(uv_idle_t *idle)
     (void)idle; /* keeps the loop from sleeping; the work is done in worker_on_check */
 }
 
+/* The loop does not sleep while there is something to look at. */
+static void worker_update_idle(struct worker *worker)
+{
+    bool goes_on = !links_is_empty(&worker->again) && worker_has_room(worker);
+    if (goes_on || worker->looks_again)
+        uv_idle_start(&worker->idle, worker_on_idle);
+    else
+        uv_idle_stop(&worker->idle);
+}
+
 void worker_revisit(struct worker *worker, struct connection *connection)
 {
     if (!links_is_empty(&connection->again) || connection->flags & CONNECTION_ENDED)
@@ -99,8 +109,15 @@ static void worker_go_on(struct worker *worker)
     }
     links_take(&round, &worker->again);
     links_take(&worker->again, &round);
-    if (links_is_empty(&worker->again) || !worker_has_room(worker))
-        uv_idle_stop(&worker->idle);
+    worker_update_idle(worker);
+}
+
+/* Waking the main thread for a few requests costs more than they do: another look at the sockets first. */
+static bool worker_wants_more(const struct worker *worker)
+{
+    const struct batch *batch = worker->batch;
+    bool may_look = worker->helper && !worker->looks_again && worker->under_way == 0;
+    return may_look && batch && batch->count > 0 && batch->count < NET_BATCH_FEW_REQUESTS;
 }
 
 static void worker_on_check(uv_check_t *check)
@@ -108,14 +125,19 @@ static void worker_on_check(uv_check_t *check)
     struct worker *worker = check->data;
     if (!links_is_empty(&worker->again))
         worker_go_on(worker);
-    worker_hand_over(worker);
+    worker->looks_again = worker_wants_more(worker);
+    if (!worker->looks_again)
+        worker_hand_over(worker);
+    if (worker->helper)
+        worker_update_idle(worker);
 }
 
 /* What timers and parcels left must not wait until a socket wakes the loop. */
 static void worker_on_prepare(uv_prepare_t *prepare)
 {
     struct worker *worker = prepare->data;
-    worker_hand_over(worker);
+    if (!worker->looks_again)
+        worker_hand_over(worker);
     memset(worker->sending_cycles, 0, sizeof(worker->sending_cycles));
 }
 

@@ -133,12 +133,13 @@ struct worker {
     uv_loop_t *loop;
     uv_check_t check;
     uv_prepare_t prepare;
-    uv_idle_t idle; /* active while some connections wait in again */
+    uv_idle_t idle; /* active while the loop must not sleep */
     struct net_limits limits;
     struct worker_counters counters;
     struct batch *batch; /* being filled; NULL: none yet */
     struct links spare;  /* batches that rest */
     int batch_count;
+    bool looks_again;                       /* the batch waits for one more look at the sockets */
     int under_way;                          /* batches that the main thread has */
     uint64_t sending_cycles[OUTPUT_SHARES]; /* spent on long output in this turn */
     struct resp_parser parser;              /* for requests that resp_parse_whole declines */
