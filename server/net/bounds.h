@@ -16,10 +16,12 @@ enum {
     NET_BATCH_REQUESTS = 5,
     NET_BATCH_FEW_REQUESTS = 3,
     NET_BATCHES_MAX = 3,
+    NET_BATCHES_AHEAD = 2,
     NET_PARCEL_BYTES = 256,
     NET_PARCEL_RUNS = 3,
     NET_SEND_BYTES = 1000,
     NET_LONG_OUTPUT_BYTES = 100,
+    NET_CLOSING_SHARE = 1000 * 1000,
 #else
     NET_ARENA_BYTES = 2 * 1024 * 1024,
     /* One connection's input in one turn: bounds how long it can keep the others waiting. */
@@ -36,6 +38,9 @@ enum {
     NET_BATCH_FEW_REQUESTS = 16,
     /* Batches of one worker: filled, under way and resting. */
     NET_BATCHES_MAX = 16,
+    /* With so many of all workers under way, connections that send much wait: what the others send comes
+     * behind it. Fewer leave helpers idle at times, more make the others wait longer. */
+    NET_BATCHES_AHEAD = 4,
     /* A parcel is sent off when it holds this much, without waiting for the end of the batch. */
     NET_PARCEL_BYTES = 1024 * 1024,
     NET_PARCEL_RUNS = 32 * 1024,
@@ -43,6 +48,8 @@ enum {
     NET_SEND_BYTES = 1024 * 1024,
     /* Output from here on counts as long: a turn has only so much time for it. */
     NET_LONG_OUTPUT_BYTES = 16 * 1024,
+    /* Closing sockets may take a turn one slice divided by this. */
+    NET_CLOSING_SHARE = 2,
 #endif
     NET_PARCEL_SHARED_BYTES = 16 * 1024 * 1024,
     NET_SLICES_KEPT = 1024 * 1024,

@@ -568,6 +568,13 @@ void connection_destroy(struct connection *connection)
     links_remove(&connection->again);
     links_remove(&connection->links);
     counter_add(&worker->counters.connections, (uint64_t)-1);
+    if (connection->polled)
+        uv_poll_stop(&connection->poll);
+    worker_close_socket(worker, connection);
+}
+
+void connection_close(struct connection *connection)
+{
     if (connection->flags & CONNECTION_POLLED)
         uv_close((uv_handle_t *)&connection->poll, connection_on_closed);
     close(connection->fd);

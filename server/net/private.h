@@ -7,7 +7,7 @@
 /*
  * What the files of net/ share beyond workers and channels: executing batches, filling parcels, and the
  * queues to helper threads. Main thread only, but for helper_send_batch and what of struct net never changes:
- * handlers, workers, worker_count.
+ * handlers, workers, worker_count, slice_cycles.
  *
  * Invariants: of what waits to be sent to a connection, its runs in worker.parcel are older than those in
  * worker.held. A parcel leaves only while no streak has a run open in it.

@@ -5,6 +5,7 @@
 #include "net/private.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/prefetch.h"
 
 #include <stdlib.h>
@@ -69,18 +70,25 @@ void worker_release(struct worker *worker, struct release release)
     batch_add_release(worker->batch ? worker->batch : worker_take_batch(worker), release);
 }
 
-/* ---- turns ---- */
+/* ---- staying awake ---- */
 
 static void worker_on_idle(uv_idle_t *idle)
 {
     (void)idle; /* keeps the loop from sleeping; the work is done in worker_on_check */
 }
 
+/* Who has much to say waits while the main thread has work: else what the others say queues up behind it. */
+static bool worker_may_go_on(const struct worker *worker)
+{
+    int ahead = worker->under_way * worker->net->worker_count;
+    return ahead < NET_BATCHES_AHEAD && worker_has_room(worker);
+}
+
 /* The loop does not sleep while there is something to look at. */
 static void worker_update_idle(struct worker *worker)
 {
-    bool goes_on = !links_is_empty(&worker->again) && worker_has_room(worker);
-    if (goes_on || worker->looks_again)
+    bool goes_on = !links_is_empty(&worker->again) && worker_may_go_on(worker);
+    if (goes_on || worker->looks_again || !links_is_empty(&worker->leaving))
         uv_idle_start(&worker->idle, worker_on_idle);
     else
         uv_idle_stop(&worker->idle);
@@ -91,9 +99,47 @@ void worker_revisit(struct worker *worker, struct connection *connection)
     if (!links_is_empty(&connection->again) || connection->flags & CONNECTION_ENDED)
         return;
     links_append(&worker->again, &connection->again);
-    if (worker_has_room(worker))
+    if (worker_may_go_on(worker))
         uv_idle_start(&worker->idle, worker_on_idle);
 }
+
+/* ---- closing ---- */
+
+/* Closing a socket takes the kernel about 10 us. When thousands of clients go at once, the others do not wait
+ * for all of it. */
+static bool worker_may_close(const struct worker *worker)
+{
+    return worker->closing_cycles < worker->net->slice_cycles / NET_CLOSING_SHARE;
+}
+
+static void worker_close_timed(struct worker *worker, struct connection *connection)
+{
+    uint64_t start = clock_cycles();
+    connection_close(connection);
+    worker->closing_cycles += clock_cycles() - start;
+}
+
+static void worker_close_sockets(struct worker *worker)
+{
+    while (!links_is_empty(&worker->leaving) && worker_may_close(worker)) {
+        struct connection *connection = links_container(worker->leaving.next, struct connection, links);
+        links_remove(&connection->links);
+        worker_close_timed(worker, connection);
+    }
+    worker_update_idle(worker);
+}
+
+void worker_close_socket(struct worker *worker, struct connection *connection)
+{
+    if (worker_may_close(worker)) {
+        worker_close_timed(worker, connection);
+        return;
+    }
+    links_append(&worker->leaving, &connection->links);
+    uv_idle_start(&worker->idle, worker_on_idle);
+}
+
+/* ---- turns ---- */
 
 /* Connections that had more to say than one turn took: they share what a turn has for them. */
 static void worker_go_on(struct worker *worker)
@@ -102,7 +148,7 @@ static void worker_go_on(struct worker *worker)
     links_init(&round);
     links_take(&round, &worker->again);
     size_t taken_bytes = 0;
-    while (!links_is_empty(&round) && taken_bytes < NET_TURN_BYTES && worker_has_room(worker)) {
+    while (!links_is_empty(&round) && taken_bytes < NET_TURN_BYTES && worker_may_go_on(worker)) {
         struct connection *connection = links_container(round.next, struct connection, again);
         links_remove(&connection->again);
         taken_bytes += connection_go_on(connection);
@@ -139,6 +185,9 @@ static void worker_on_prepare(uv_prepare_t *prepare)
     if (!worker->looks_again)
         worker_hand_over(worker);
     memset(worker->sending_cycles, 0, sizeof(worker->sending_cycles));
+    worker->closing_cycles = 0;
+    if (!links_is_empty(&worker->leaving))
+        worker_close_sockets(worker);
 }
 
 /* ---- parcels ---- */
@@ -297,6 +346,7 @@ void worker_init(struct worker *worker, struct net *net, uv_loop_t *loop, const 
     worker->limits = *limits;
     links_init(&worker->connections);
     links_init(&worker->again);
+    links_init(&worker->leaving);
     links_init(&worker->spare);
     links_init(&worker->parcels);
     resp_parser_init(&worker->parser);
@@ -315,6 +365,11 @@ void worker_stop(struct worker *worker)
     worker->helper = NULL; /* its thread has ended: what it holds is released at once */
     while (!links_is_empty(&worker->connections))
         connection_destroy(links_container(worker->connections.next, struct connection, links));
+    while (!links_is_empty(&worker->leaving)) {
+        struct connection *connection = links_container(worker->leaving.next, struct connection, links);
+        links_remove(&connection->links);
+        connection_close(connection);
+    }
     uv_close((uv_handle_t *)&worker->check, NULL);
     uv_close((uv_handle_t *)&worker->prepare, NULL);
     uv_close((uv_handle_t *)&worker->idle, NULL);

@@ -144,9 +144,11 @@ struct worker {
     uint64_t sending_cycles[OUTPUT_SHARES]; /* spent on long output in this turn */
     struct resp_parser parser;              /* for requests that resp_parse_whole declines */
     struct links connections;
-    struct links again;    /* connections to be looked at in the next turn, oldest first */
-    struct helper *helper; /* NULL: on the main loop */
-    int number;            /* of the helper, from 1; 0: none */
+    struct links again;      /* connections to be looked at in the next turn, oldest first */
+    struct links leaving;    /* destroyed connections whose sockets are to be closed, oldest first */
+    uint64_t closing_cycles; /* spent on closing sockets in this turn */
+    struct helper *helper;   /* NULL: on the main loop */
+    int number;              /* of the helper, from 1; 0: none */
 
     /* The main thread's. */
     struct parcel *parcel;      /* being filled; NULL: none yet */
@@ -169,6 +171,8 @@ void worker_deliver(struct worker *worker, struct parcel *parcel);
 /* Looks at a connection again in the next turn, although its socket may be silent. */
 void worker_revisit(struct worker *worker, struct connection *connection);
 void worker_check_limits(struct worker *worker);
+/* Closes a connection that was destroyed, or lets it wait for a later turn. */
+void worker_close_socket(struct worker *worker, struct connection *connection);
 /* Releases something of the main thread's. */
 void worker_release(struct worker *worker, struct release release);
 struct batch *worker_take_batch(struct worker *worker);
@@ -185,7 +189,10 @@ void connection_adopt(struct connection *connection);
 size_t connection_go_on(struct connection *connection);
 /* Takes nothing more and sends nothing more. */
 void connection_end(struct connection *connection, enum gone_reason reason);
+/* Forgets it and all it holds, then its socket is closed, soon. */
 void connection_destroy(struct connection *connection);
+/* Closes the socket; frees itself when libuv has let go of it. */
+void connection_close(struct connection *connection);
 void connection_watch(struct connection *connection);
 bool connection_may_parse(const struct connection *connection);
 
