@@ -150,10 +150,10 @@ static void on_recognize(void *context, struct request *request)
     commands_recognize(&server->commands, request);
 }
 
-static bool on_prepare(void *context, struct request *request, unsigned step)
+static void on_prepare(void *context, struct request *const *requests, size_t count)
 {
     const struct server *server = context;
-    return commands_prepare(&server->commands, request, step);
+    commands_prepare(&server->commands, requests, count);
 }
 
 static enum request_outcome on_execute(void *context, struct request *request, struct reply *reply)

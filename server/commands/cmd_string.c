@@ -267,13 +267,13 @@ void cmd_strlen(struct call *call)
  * that the waits for memory overlap. Returns how many. */
 static int string_prepare_keys(struct call *call, int first, int step, struct key *keys)
 {
+    struct lookahead group[STRING_PREFETCH_KEYS];
     int count = 0;
-    for (int i = first; i < call->argc && count < STRING_PREFETCH_KEYS; i += step) {
+    for (int i = first; i < call->argc && count < STRING_PREFETCH_KEYS; i += step, count++) {
         keys[count] = call_key(call, i);
-        lookahead(call->db, keys[count++].hash, NULL, LOOKAHEAD_BUCKET);
+        lookahead_begin(&group[count], call->db, &keys[count].name, keys[count].hash, NULL);
     }
-    for (int i = 0; i < count; i++)
-        lookahead(call->db, keys[i].hash, NULL, LOOKAHEAD_ENTRY);
+    lookahead_finish(group, (size_t)count);
     return count;
 }
 

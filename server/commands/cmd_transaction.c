@@ -49,17 +49,15 @@ enum { EXEC_GROUP = 16, EXEC_REPLY_HIDDEN = SESSION_REPLY_OFF | SESSION_REPLY_SK
 /* Starts fetching what a group of commands will look at. */
 static void exec_prefetch(const struct database *db, struct transaction_command *const *queued, size_t count)
 {
-    bool more = true;
-    for (unsigned step = LOOKAHEAD_BUCKET; more; step++) {
-        more = false;
-        for (size_t i = 0; i < count; i++) {
-            const struct transaction_command *command = queued[i];
-            if (command->hashed)
-                more |=
-                    lookahead(db, command->first_key_hash,
-                              command_member(command->entry->command, command->argv, command->argc), step);
-        }
+    struct lookahead group[EXEC_GROUP];
+    size_t begun = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct transaction_command *command = queued[i];
+        if (command->hashed)
+            lookahead_begin(&group[begun++], db, &command->argv[1], command->first_key_hash,
+                            command_member(command->entry->command, command->argv, command->argc));
     }
+    lookahead_finish(group, begun);
 }
 
 static void exec_one(const struct call *exec, struct transaction_command *queued)

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { UNKNOWN_NAME_MAX = 128, ERROR_KINDS_MAX = 512 };
+enum { UNKNOWN_NAME_MAX = 128, ERROR_KINDS_MAX = 512, PREPARE_GROUP = 32 };
 
 void commands_init(struct commands *commands, struct keyspace *keyspace, const struct services *services)
 {
@@ -68,15 +68,25 @@ void commands_recognize(const struct commands *commands, struct request *request
         request->member_argument = entry->member_argument;
 }
 
-bool commands_prepare(const struct commands *commands, struct request *request, unsigned step)
+void commands_prepare(const struct commands *commands, struct request *const *requests, size_t count)
 {
-    const struct session *session = request->session;
-    if (!request->recognized)
-        commands_recognize(commands, request);
-    if (!request->hashed)
-        return false;
-    const struct slice *member = request->member_argument ? &request->argv[request->member_argument] : NULL;
-    return lookahead(session->db, request->hash, member, step);
+    struct lookahead group[PREPARE_GROUP];
+    size_t begun = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct request *request = requests[i];
+        if (!request->recognized)
+            commands_recognize(commands, request);
+        if (!request->hashed)
+            continue;
+        const struct session *session = request->session;
+        lookahead_begin(&group[begun++], session->db, &request->argv[1], request->hash,
+                        request->member_argument ? &request->argv[request->member_argument] : NULL);
+        if (begun == PREPARE_GROUP) {
+            lookahead_finish(group, begun);
+            begun = 0;
+        }
+    }
+    lookahead_finish(group, begun);
 }
 
 /* ---- errors and refusals ---- */

@@ -97,9 +97,9 @@ void commands_begin_batch(struct commands *commands);
 /* Finds a request's command and hashes its key. Any thread: reads nothing that changes while clients are
  * served. */
 void commands_recognize(const struct commands *commands, struct request *request);
-/* Takes one step (lookahead.h) towards what a request will look at, before it runs; the first recognizes it
- * unless that was done. Returns whether the next step may have something to fetch. */
-bool commands_prepare(const struct commands *commands, struct request *request, unsigned step);
+/* Starts fetching what a group of requests will look at, before they run; recognizes them unless that was
+ * done. */
+void commands_prepare(const struct commands *commands, struct request *const *requests, size_t count);
 
 /* Runs a call that may run, and books it: for EXEC, which has its own way to the queued commands. */
 void commands_perform(struct call *call, struct registry_entry *entry);

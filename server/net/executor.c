@@ -238,20 +238,14 @@ static bool item_may_run(const struct batch_item *item)
 static void executor_prepare(const struct net *net, const struct batch *batch, struct batch_item *items,
                              size_t count)
 {
-    const struct net_handlers *handlers = &net->handlers;
-    bool more = false;
+    struct request *requests[NET_GROUP];
+    size_t runnable = 0;
     for (size_t i = 0; i < count; i++) {
         items[i].request.argv = batch->slices + items[i].first_slice;
         if (item_may_run(&items[i]))
-            more |= handlers->prepare(handlers->context, &items[i].request, 0);
+            requests[runnable++] = &items[i].request;
     }
-    for (unsigned step = 1; more; step++) {
-        more = false;
-        for (size_t i = 0; i < count; i++) {
-            if (item_may_run(&items[i]))
-                more |= handlers->prepare(handlers->context, &items[i].request, step);
-        }
-    }
+    net->handlers.prepare(net->handlers.context, requests, runnable);
 }
 
 static void executor_run_group(struct net *net, struct batch *batch, struct batch_item *items, size_t count,
@@ -305,7 +299,8 @@ static bool deferred_run(struct net *net, struct channel *channel, struct deferr
                               .argv = deferred->argv,
                               .argc = deferred->argc,
                               .blobs = deferred->blobs};
-    net->handlers.prepare(net->handlers.context, &request, 0);
+    struct request *prepared = &request;
+    net->handlers.prepare(net->handlers.context, &prepared, 1);
     bool done = channel_execute(net, channel, &request, streak);
     deferred->blobs = request.blobs;
     if (done && deferred->is_stranger)

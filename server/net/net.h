@@ -40,10 +40,8 @@ struct net_handlers {
     void (*recognize)(void *context, struct request *request);
     /* A batch is about to run. */
     void (*begin)(void *context);
-    /* Looks at a request of a group that is about to run, to start fetching memory: each step, from 0, for
-     * all of them before the next. Step 0 recognizes it unless a worker has done so. Returns whether it wants
-     * the next step; it may get one anyway. */
-    bool (*prepare)(void *context, struct request *request, unsigned step);
+    /* A group of requests is about to run: starts fetching memory. Recognizes those that no worker has. */
+    void (*prepare)(void *context, struct request *const *requests, size_t count);
     /* Executes and writes the reply. */
     enum request_outcome (*execute)(void *context, struct request *request, struct reply *reply);
     /* A batch has run and its replies are on their way. */

@@ -3,7 +3,6 @@
  * cache misses of a batch overlap. Main thread only.
  */
 #include "rdb_load.h"
-#include "store/lookahead.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -128,7 +127,7 @@ static int load_records(void *context, struct rdb_record *records, size_t count,
     for (size_t i = 0; i < count; i++) {
         struct rdb_record *record = &records[i];
         record->key_hash = hash_bytes(record->key.data, record->key.length);
-        lookahead(loading->db, record->key_hash, NULL, LOOKAHEAD_BUCKET);
+        table_prefetch(&loading->db->keys, record->key_hash);
     }
     int result = 0;
     for (size_t i = 0; i < count && result == 0; i++)

@@ -153,29 +153,15 @@ static inline void **table_find(const struct table *table, uint64_t hash,
     return NULL;
 }
 
-/* Starts fetching the bucket of a hash into the cache. */
-static inline void table_prefetch(const struct table *table, uint64_t hash)
-{
-    if (table->count == 0)
-        return;
-    const struct table_segment *segment = table_segment_of(table, hash);
-    prefetch(&segment->buckets[table_bucket_index(segment, hash)]);
-}
-
-/* Returns an item that probably has this hash (its fingerprint fits), for prefetching it; or NULL. */
-static inline const void *table_candidate(const struct table *table, uint64_t hash)
+/* Starts fetching the bucket of a hash into the cache. Returns it, or NULL when the table is empty. */
+static inline const struct table_bucket *table_prefetch(const struct table *table, uint64_t hash)
 {
     if (table->count == 0)
         return NULL;
     const struct table_segment *segment = table_segment_of(table, hash);
     const struct table_bucket *bucket = &segment->buckets[table_bucket_index(segment, hash)];
-    while (bucket) {
-        unsigned matches = table_bucket_matches(bucket, hash);
-        if (matches)
-            return bucket->slots[__builtin_ctz(matches)];
-        bucket = table_bucket_next(bucket);
-    }
-    return NULL;
+    prefetch(bucket);
+    return bucket;
 }
 
 /* Visits every item of the bucket at *position and moves *position to the next bucket. Returns false when

@@ -74,8 +74,8 @@ const char *fixture_run_slices(struct command_fixture *fixture, const struct sli
         .session = fixture->session, .argv = argv, .argc = (uint32_t)argc, .blobs = blobs};
     uint64_t dirty = fixture->keyspace.dirty;
     fixture->events[0] = '\0';
-    for (unsigned step = 0; commands_prepare(&fixture->commands, &request, step); step++)
-        ;
+    struct request *prepared = &request;
+    commands_prepare(&fixture->commands, &prepared, 1);
     commands_execute(&fixture->commands, &request, &fixture->reply);
     for (int i = 0; blobs && i < argc; i++) {
         if (blobs[i])

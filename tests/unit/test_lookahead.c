@@ -1,4 +1,4 @@
-/* How many steps a look ahead takes for each shape of a value. */
+/* How far a look ahead goes for each shape of a value. */
 #include "command_fixture.h"
 #include "commands/registry.h"
 #include "store/lookahead.h"
@@ -24,17 +24,22 @@ static void finish(void)
 
 TestSuite(lookahead, .init = start, .fini = finish);
 
-/* The last step that wants a next one, plus one; a step more must fetch nothing. */
-static unsigned steps(const char *key, const char *member)
+/* The last stage that had something to read. */
+static enum lookahead_stage last_stage(const char *key, const char *member)
 {
     struct key name = key_make(slice_from_string(key));
     struct slice text = slice_from_string(member ? member : "");
-    const struct database *db = &fixture.keyspace.databases[0];
-    unsigned step = 0;
-    while (lookahead(db, name.hash, member ? &text : NULL, step))
-        step++;
-    cr_assert_not(lookahead(db, name.hash, member ? &text : NULL, LOOKAHEAD_MEMBER + 1), "%s", key);
-    return step;
+    struct lookahead ahead;
+    enum lookahead_stage last = LOOKAHEAD_DONE;
+    lookahead_begin(&ahead, &fixture.keyspace.databases[0], &name.name, name.hash, member ? &text : NULL);
+    for (int steps = 0; ahead.stage != LOOKAHEAD_DONE; steps++) {
+        cr_assert_lt(steps, 100, "%s", key);
+        last = ahead.stage;
+        lookahead_go_on(&ahead);
+    }
+    lookahead_go_on(&ahead);
+    cr_assert_eq(ahead.stage, LOOKAHEAD_DONE, "%s", key);
+    return last;
 }
 
 static void fill(const char *command, const char *key, const char *tail, int count)
@@ -49,20 +54,21 @@ static void fill(const char *command, const char *key, const char *tail, int cou
 
 Test(lookahead, goes_as_far_as_there_is_something)
 {
-    cr_assert_eq(steps("missing", NULL), LOOKAHEAD_ENTRY);
-    cr_assert_eq(steps("missing", "m"), LOOKAHEAD_ENTRY);
+    cr_assert_eq(last_stage("missing", "m"), LOOKAHEAD_DONE, "there are no keys at all");
     fixture_run(&fixture, "SET string value");
-    cr_assert_eq(steps("string", NULL), LOOKAHEAD_ENTRY);
-    cr_assert_eq(steps("string", "m"), LOOKAHEAD_VALUE, "the value is in its entry");
+    cr_assert_eq(last_stage("missing", NULL), LOOKAHEAD_BUCKET);
+    cr_assert_eq(last_stage("missing", "m"), LOOKAHEAD_BUCKET);
+    cr_assert_eq(last_stage("string", NULL), LOOKAHEAD_BUCKET);
+    cr_assert_eq(last_stage("string", "m"), LOOKAHEAD_ENTRY, "the value is in its entry");
     fixture_run(&fixture, "SETRANGE blob 5000 x");
-    cr_assert_eq(steps("blob", "m"), LOOKAHEAD_VALUE);
+    cr_assert_eq(last_stage("blob", "m"), LOOKAHEAD_VALUE);
     fill("HSET", "short", " value", 3);
-    cr_assert_eq(steps("short", "1"), LOOKAHEAD_VALUE);
+    cr_assert_eq(last_stage("short", "1"), LOOKAHEAD_ENTRY);
     fill("HSET", "packed", " 01234567890123456789", 60);
     cr_assert_str_eq(fixture_encoding(&fixture, "packed"), "listpack");
-    cr_assert_eq(steps("packed", "1"), LOOKAHEAD_VALUE);
+    cr_assert_eq(last_stage("packed", "1"), LOOKAHEAD_VALUE);
     fill("RPUSH", "list", "", 5000);
-    cr_assert_eq(steps("list", "1"), LOOKAHEAD_VALUE, "lists have no members to look up");
+    cr_assert_eq(last_stage("list", "1"), LOOKAHEAD_VALUE, "lists have no members to look up");
 }
 
 Test(lookahead, reaches_members_of_tables)
@@ -72,10 +78,44 @@ Test(lookahead, reaches_members_of_tables)
     fill("ZADD", "zset", "", 1000);
     static const char *const keys[] = {"hash", "set", "zset"};
     for (size_t i = 0; i < 3; i++) {
-        cr_assert_eq(steps(keys[i], "7"), LOOKAHEAD_MEMBER, "%s", keys[i]);
-        cr_assert_eq(steps(keys[i], "nobody"), LOOKAHEAD_MEMBER, "%s", keys[i]);
-        cr_assert_eq(steps(keys[i], NULL), LOOKAHEAD_ENTRY, "%s", keys[i]);
+        cr_assert_eq(last_stage(keys[i], "7"), LOOKAHEAD_MEMBER_BUCKET, "%s", keys[i]);
+        cr_assert_eq(last_stage(keys[i], "nobody"), LOOKAHEAD_MEMBER_BUCKET, "%s", keys[i]);
+        cr_assert_eq(last_stage(keys[i], NULL), LOOKAHEAD_BUCKET, "%s", keys[i]);
     }
+}
+
+/* Whatever bucket of a chain a key is in, and whatever other keys have its fingerprint. */
+Test(lookahead, finds_every_key_among_many)
+{
+    enum { KEYS = 3000 };
+    char line[64];
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(line, sizeof(line), "SADD set:%d a b c", i);
+        fixture_run(&fixture, line);
+    }
+    fill("SADD", "set:7", "", 1000);
+    for (int i = 0; i < KEYS; i++) {
+        snprintf(line, sizeof(line), "set:%d", i);
+        cr_assert_eq(last_stage(line, "a"), i == 7 ? LOOKAHEAD_MEMBER_BUCKET : LOOKAHEAD_ENTRY, "%s", line);
+    }
+}
+
+Test(lookahead, finishes_groups)
+{
+    fill("SADD", "set", "", 1000);
+    fixture_run(&fixture, "SET string value");
+    static const char *const keys[] = {"set", "missing", "string", "set"};
+    struct key names[4];
+    struct slice member = slice_from_string("7");
+    struct lookahead group[4];
+    for (size_t i = 0; i < 4; i++) {
+        names[i] = key_make(slice_from_string(keys[i]));
+        lookahead_begin(&group[i], &fixture.keyspace.databases[0], &names[i].name, names[i].hash, &member);
+    }
+    lookahead_finish(group, 4);
+    for (size_t i = 0; i < 4; i++)
+        cr_assert_eq(group[i].stage, LOOKAHEAD_DONE);
+    lookahead_finish(group, 0);
 }
 
 Test(lookahead, knows_where_members_stand)
