@@ -15,6 +15,7 @@ enum {
     /* Past this depth only items with nearly equal hashes share a segment: it chains instead. */
     DEPTH_MAX = 30,
     RANDOM_CHAIN_MAX = 32,
+    RANDOM_DRAWS = 8,
 };
 
 /* ---- memory ---- */
@@ -526,30 +527,78 @@ uint32_t table_seek_earliest(const struct table *table, uint64_t *position)
     return segment->deadlines[best];
 }
 
+/* A place in the chain of a random bucket; there need not be an item. */
+struct table_draw {
+    const struct table_bucket *bucket;
+    unsigned pick; /* RANDOM_CHAIN_MAX: any behind so many */
+};
+
+/* Draws a place and starts fetching it. Returns false when the draw is void: a wide bucket (of a shallow
+ * segment, or of one with few) is hit more often in proportion, and is taken less often. */
+static bool table_draw(const struct table *table, struct random_state *random, struct table_draw *draw)
+{
+    const uint64_t places = RANDOM_CHAIN_MAX + 1;
+    uint64_t hash = random_next(random);
+    const struct table_segment *segment = table_segment_of(table, hash);
+    uint64_t most = table->depth ? TABLE_SEGMENT_BUCKETS : segment->bucket_count;
+    uint64_t ticket = random_below(random, places * most << (table->depth - segment->depth));
+    if (ticket >= places * segment->bucket_count)
+        return false;
+    draw->bucket = &segment->buckets[table_bucket_index(segment, hash)];
+    draw->pick = (unsigned)(ticket / segment->bucket_count);
+    prefetch(draw->bucket);
+    return true;
+}
+
+/* The item at a place counted along the chain, or NULL. */
+static void *chain_at(const struct table_bucket *bucket, uint64_t place)
+{
+    for (; bucket; bucket = table_bucket_next(bucket)) {
+        unsigned used = bucket_item_mask(bucket), count = (unsigned)__builtin_popcount(used);
+        if (place >= count) {
+            place -= count;
+            continue;
+        }
+        for (; place; place--)
+            used &= used - 1;
+        return bucket->slots[__builtin_ctz(used)];
+    }
+    return NULL;
+}
+
+static uint64_t chain_count(const struct table_bucket *bucket)
+{
+    uint64_t count = 0;
+    for (; bucket; bucket = table_bucket_next(bucket))
+        count += (unsigned)__builtin_popcount(bucket_item_mask(bucket));
+    return count;
+}
+
+static void *draw_item(const struct table_draw *draw, struct random_state *random)
+{
+    if (__builtin_expect(draw->pick < RANDOM_CHAIN_MAX, 1))
+        return chain_at(draw->bucket, draw->pick);
+    uint64_t count = chain_count(draw->bucket);
+    if (count <= RANDOM_CHAIN_MAX)
+        return NULL;
+    return chain_at(draw->bucket, RANDOM_CHAIN_MAX + random_below(random, count - RANDOM_CHAIN_MAX));
+}
+
+/* One draw in five or so hits an item: several at a time, so that the waits for their buckets overlap. */
 void *table_random(const struct table *table, struct random_state *random)
 {
+    struct table_draw draws[RANDOM_DRAWS];
     if (table->count == 0)
         return NULL;
     for (;;) {
-        uint64_t hash = random_next(random);
-        const struct table_segment *segment = table_segment_of(table, hash);
-        const struct table_bucket *bucket = &segment->buckets[table_bucket_index(segment, hash)];
-        unsigned count = 0;
-        for (const struct table_bucket *b = bucket; b; b = table_bucket_next(b))
-            count += (unsigned)__builtin_popcount(bucket_item_mask(b));
-        /* A wide bucket (of a shallow segment, or of one with few) is hit more often in proportion: accept it
-         * less often. */
-        uint64_t most = table->depth ? TABLE_SEGMENT_BUCKETS : segment->bucket_count;
-        uint64_t ticket = random_below(random, RANDOM_CHAIN_MAX * most << (table->depth - segment->depth));
-        unsigned limit = count > RANDOM_CHAIN_MAX ? RANDOM_CHAIN_MAX : count;
-        if (ticket >= (uint64_t)limit * segment->bucket_count)
-            continue;
-        uint64_t pick =
-            count > RANDOM_CHAIN_MAX ? random_below(random, count) : ticket / segment->bucket_count;
-        for (const struct table_bucket *b = bucket; b; b = table_bucket_next(b))
-            for (unsigned used = bucket_item_mask(b); used; used &= used - 1)
-                if (pick-- == 0)
-                    return b->slots[__builtin_ctz(used)];
+        int count = 0;
+        for (int i = 0; i < RANDOM_DRAWS; i++)
+            count += table_draw(table, random, &draws[count]);
+        for (int i = 0; i < count; i++) {
+            void *item = draw_item(&draws[i], random);
+            if (item)
+                return item;
+        }
     }
 }
 
