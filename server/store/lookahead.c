@@ -6,8 +6,8 @@
 #include "store/value.h"
 
 enum {
-    /* Entries and members are not aligned to cache lines, and most are shorter than one: this far on, a second
-     * line has begun, or what follows is not worth one. */
+    /* Entries and members are not aligned to cache lines, and most are shorter than one: this far on, a
+     * second line has begun, or what follows is not worth one. */
     ENTRY_REACH_BYTES = 56,
     MEMBER_REACH_BYTES = 24,
 };

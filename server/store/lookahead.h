@@ -5,12 +5,12 @@
 
 /*
  * Fetching what commands will look at before they run. A lookup is a chain of cache misses: a key's bucket,
- * perhaps the buckets chained to it, its entry, the collection behind it, a member's bucket there, the member.
- * Taking one step for each command of a group, then the next step, lets the misses of different commands
- * overlap.
+ * perhaps the buckets chained to it, its entry, the collection behind it, a member's bucket there, the
+ * member. Taking one step for each command of a group, then the next step, lets the misses of different
+ * commands overlap.
  *
- * Only reads: what it names for fetching costs nothing else. The keyspace must not change between the steps of
- * a group. Main thread only.
+ * Only reads: what it names for fetching costs nothing else. The keyspace must not change between the steps
+ * of a group. Main thread only.
  */
 
 enum lookahead_stage {
@@ -34,8 +34,8 @@ struct lookahead {
 void lookahead_go_on(struct lookahead *ahead);
 
 /* Starts with the key's bucket. The slices are the caller's and stay. */
-static inline void lookahead_begin(struct lookahead *ahead, const struct database *db, const struct slice *key,
-                                   uint64_t key_hash, const struct slice *member)
+static inline void lookahead_begin(struct lookahead *ahead, const struct database *db,
+                                   const struct slice *key, uint64_t key_hash, const struct slice *member)
 {
     ahead->key = key;
     ahead->member = member;

@@ -175,7 +175,8 @@ bool table_visit_bucket(const struct table *table, uint64_t *position,
  * Visit may free the item. */
 bool table_drain(struct table *table, size_t *at, void (*visit)(void *context, void *item), void *context);
 
-/* Returns an item chosen uniformly (what is behind the 32nd item of a chain is a little neglected). NULL when empty. */
+/* Returns an item chosen uniformly (what is behind the 32nd item of a chain is a little neglected). NULL when
+ * empty. */
 void *table_random(const struct table *table, struct random_state *random);
 
 /* Notes that an item in the bucket of this hash has this deadline (in ticks, see keyspace.c). */
