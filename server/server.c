@@ -165,8 +165,7 @@ static enum request_outcome on_execute(void *context, struct request *request, s
 static void on_end(void *context)
 {
     struct server *server = context;
-    blocking_expire(&server->commands, server->keyspace.now_ms);
-    pause_check(&server->commands, server->keyspace.now_ms);
+    server_end_waits(server);
     client_limit_enforce(&server->commands);
     if (!reclaim_is_idle(&server->keyspace.reclaim) || server->commands.memory.evicting)
         server_wake_background(server);
@@ -344,6 +343,7 @@ void server_free(struct server *server)
         uv_run(&server->loop, UV_RUN_DEFAULT);
         net_free(server->net);
         CHECK(uv_loop_close(&server->loop) == 0);
+        server_free_cron(server);
         snapshot_free(&server->snapshot);
         commands_free(&server->commands);
     }

@@ -3,6 +3,7 @@
 
 #include "commands/commands.h"
 #include "config.h"
+#include "net/alarm.h"
 #include "net/net.h"
 #include "persist/snapshot.h"
 #include "store/keyspace.h"
@@ -35,9 +36,11 @@ struct server {
     struct net *net;
     struct listener *listeners[SERVER_LISTENERS_MAX];
     int listener_count;
-    uv_timer_t cron;
-    uv_idle_t background; /* active while keys are due or memory is to be freed or evicted in slices */
-    uv_timer_t settle;    /* active for a while after much memory was freed */
+    struct alarm cron;
+    struct alarm deadline;     /* rings when a client's wait, or the pause, is over */
+    int64_t deadline_alarm_ms; /* what it is set to, since 1970; 0: nothing */
+    uv_idle_t background;      /* active while keys are due or memory is to be freed or evicted in slices */
+    uv_timer_t settle;         /* active for a while after much memory was freed */
     int settle_ticks;
     uv_signal_t signals[4];
     struct server_sample sample;
@@ -84,7 +87,11 @@ int server_apply_oom_score(const struct server *server);
 /* ---- server_cron.c: what happens at regular times ---- */
 
 void server_start_cron(struct server *server);
+/* After the loop has closed its handles. */
+void server_free_cron(struct server *server);
 void server_set_cron_rate(struct server *server);
+/* Ends the waits of clients whose time is over, and sets the alarm for the next. Call after every batch. */
+void server_end_waits(struct server *server);
 /* Goes on with work in slices when there is some. */
 void server_wake_background(struct server *server);
 /* Reacts to the end of a snapshot child: looks whether it has ended, or takes note of what was seen. */

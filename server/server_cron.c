@@ -216,13 +216,12 @@ static void server_each_second(struct server *server)
         server->peak_memory_bytes = used_bytes;
 }
 
-static void on_cron(uv_timer_t *timer)
+static void on_cron(void *context)
 {
-    struct server *server = timer->data;
+    struct server *server = context;
     int64_t now_ms = clock_wall_ms();
     keyspace_set_time(&server->keyspace, now_ms);
-    blocking_expire(&server->commands, now_ms);
-    pause_check(&server->commands, now_ms);
+    server_end_waits(server);
     server_sample_rates(server);
     bool more = !server->snapshot.loading && server_sweep_slice(server);
     more |= mem_release_slabs();
@@ -242,20 +241,55 @@ static void on_cron(uv_timer_t *timer)
     }
 }
 
+/* The alarm may ring for a wait that has ended already: that costs less than setting it for each wait. */
+static void server_set_deadline_alarm(struct server *server)
+{
+    enum { LONGEST_MS = 60 * 60 * 1000 };
+    int64_t next_ms = commands_next_deadline_ms(&server->commands);
+    if (next_ms == 0 || (server->deadline_alarm_ms && server->deadline_alarm_ms <= next_ms))
+        return;
+    int64_t delay_ms = next_ms - server->keyspace.now_ms;
+    if (delay_ms > LONGEST_MS)
+        delay_ms = LONGEST_MS;
+    alarm_ring_in(&server->deadline, delay_ms > 0 ? (uint64_t)delay_ms : 0);
+    server->deadline_alarm_ms = next_ms;
+}
+
+void server_end_waits(struct server *server)
+{
+    blocking_expire(&server->commands, server->keyspace.now_ms);
+    pause_check(&server->commands, server->keyspace.now_ms);
+    server_set_deadline_alarm(server);
+}
+
+static void on_deadline(void *context)
+{
+    struct server *server = context;
+    server->deadline_alarm_ms = 0;
+    keyspace_set_time(&server->keyspace, clock_wall_ms());
+    server_end_waits(server);
+}
+
 void server_set_cron_rate(struct server *server)
 {
     int64_t hz = server->commands.settings.hz;
     uint64_t interval_ms = hz > 0 ? (uint64_t)(1000 / hz) : 100;
-    uv_timer_start(&server->cron, on_cron, interval_ms, interval_ms ? interval_ms : 1);
+    alarm_ring_every(&server->cron, interval_ms ? interval_ms : 1);
 }
 
 void server_start_cron(struct server *server)
 {
-    uv_timer_init(&server->loop, &server->cron);
-    server->cron.data = server;
+    alarm_init(&server->cron, &server->loop, on_cron, server);
+    alarm_init(&server->deadline, &server->loop, on_deadline, server);
     uv_idle_init(&server->loop, &server->background);
     server->background.data = server;
     uv_timer_init(&server->loop, &server->settle);
     server->settle.data = server;
     server_set_cron_rate(server);
+}
+
+void server_free_cron(struct server *server)
+{
+    alarm_free(&server->cron);
+    alarm_free(&server->deadline);
 }

@@ -377,6 +377,11 @@ void blocking_expire(struct commands *commands, int64_t now_ms)
         blocking_cancel(commands, blocking->heap[0]->session, false);
 }
 
+int64_t blocking_next_deadline_ms(const struct blocking *blocking)
+{
+    return blocking->heap_count ? blocking->heap[0]->deadline_ms : 0;
+}
+
 bool blocking_cancel(struct commands *commands, struct session *session, bool with_error)
 {
     struct blocking_wait *wait = session->wait;

@@ -81,6 +81,9 @@ void blocking_check_database(struct commands *commands, struct database *db);
 /* Ends the waits whose deadline has passed. Call often. */
 void blocking_expire(struct commands *commands, int64_t now_ms);
 
+/* When the first of the waits that have a deadline ends, in milliseconds since 1970; 0: none has. */
+int64_t blocking_next_deadline_ms(const struct blocking *blocking);
+
 /* CLIENT UNBLOCK: ends a wait with the reply of a timeout or with an error. False when it does not wait. */
 bool blocking_cancel(struct commands *commands, struct session *session, bool with_error);
 

@@ -53,6 +53,15 @@ void commands_begin_batch(struct commands *commands)
     memory_limit_begin_batch(&commands->memory);
 }
 
+int64_t commands_next_deadline_ms(const struct commands *commands)
+{
+    int64_t next_ms = blocking_next_deadline_ms(&commands->blocking);
+    const struct pause *pause = &commands->pause;
+    if (pause->kind == PAUSE_NOTHING || (next_ms && next_ms < pause->end_ms))
+        return next_ms;
+    return pause->end_ms;
+}
+
 /* ---- preparing ---- */
 
 void commands_recognize(const struct commands *commands, struct request *request)

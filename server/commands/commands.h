@@ -94,6 +94,9 @@ void commands_update_settings(struct commands *commands);
 /* A batch of requests is about to be executed: reads the clock once for all of them. */
 void commands_begin_batch(struct commands *commands);
 
+/* When the next wait of a client ends by itself, in milliseconds since 1970; 0: no wait does. */
+int64_t commands_next_deadline_ms(const struct commands *commands);
+
 /* Finds a request's command and hashes its key. Any thread: reads nothing that changes while clients are
  * served. */
 void commands_recognize(const struct commands *commands, struct request *request);

@@ -5,6 +5,7 @@
  *
  * Helpers block all signals and write no log: a forked child must never find a lock that one of them held.
  */
+#include "net/alarm.h"
 #include "net/private.h"
 
 #include "base/check.h"
@@ -25,7 +26,7 @@ struct queue {
 struct helper {
     uv_loop_t loop;
     struct wake wake;
-    uv_timer_t timer;
+    struct alarm check;
     pthread_t thread;
     struct net *net;
     struct worker *worker;
@@ -95,9 +96,9 @@ static bool helper_take_parcels(void *context)
     return helper->worker->looks_again;
 }
 
-static void helper_on_timer(uv_timer_t *timer)
+static void helper_on_check(void *context)
 {
-    struct helper *helper = timer->data;
+    const struct helper *helper = context;
     worker_check_limits(helper->worker);
 }
 
@@ -148,9 +149,8 @@ static void helper_start(struct net *net, struct helper *helper, int number, con
     worker->helper = helper;
     worker->number = number + 1;
     wake_init(&helper->wake, &helper->loop, helper_take_parcels, helper);
-    uv_timer_init(&helper->loop, &helper->timer);
-    helper->timer.data = helper;
-    uv_timer_start(&helper->timer, helper_on_timer, CHECK_INTERVAL_MS, CHECK_INTERVAL_MS);
+    alarm_init(&helper->check, &helper->loop, helper_on_check, helper);
+    alarm_ring_every(&helper->check, CHECK_INTERVAL_MS);
     helper->start_us = clock_monotonic_us();
     CHECK(pthread_create(&helper->thread, NULL, helper_run, helper) == 0);
 }
@@ -211,6 +211,7 @@ void helpers_free(struct net *net)
         uv_run(&helper->loop, UV_RUN_DEFAULT);
         CHECK(uv_loop_close(&helper->loop) == 0);
         wake_free(&helper->wake);
+        alarm_free(&helper->check);
         helper_drop_batches(helper);
         pthread_mutex_destroy(&helper->inbox.lock);
         pthread_mutex_destroy(&helper->outbox.lock);

@@ -463,6 +463,36 @@ Test(blocking, clients_are_served_in_the_order_of_redis)
     server_remove(&theatre.tested.server);
 }
 
+/* ---- time ---- */
+
+/* The server's regular work comes once a second; short waits end before that. */
+Test(blocking, waits_end_in_time)
+{
+    enum { WAITS = 12 };
+    static struct side side;
+    struct bytes reply = {0};
+    const char *const slow[] = {"--hz", "1", NULL};
+    server_start(&side.server, SERVER_TESTED, slow);
+    side_open(&side, 2);
+    static const char longer[] = "BLPOP a 6\r\n";
+    wire_send(&side.clients[0], longer, sizeof(longer) - 1);
+    for (int i = 0; i < WAITS; i++)
+        cr_assert_str_eq(wire_call(&side.clients[1], &reply, "BLPOP b 0.01"), "*-1\r\n");
+    for (int i = 0; i < WAITS; i++) {
+        cr_assert_str_eq(wire_call(&side.control, &reply, "CLIENT PAUSE 10 WRITE"), "+OK\r\n");
+        cr_assert_str_eq(wire_call(&side.clients[1], &reply, "SET c v"), "+OK\r\n");
+    }
+    wire_receive_some(&side.clients[0], 0);
+    cr_assert_eq(side.clients[0].input.size, 0, "many short waits took longer than one of six seconds");
+    cr_assert_str_eq(wire_call(&side.control, &reply, "LPUSH a x"), ":1\r\n");
+    cr_assert(wire_receive_frame(&side.clients[0], &reply));
+    cr_assert_str_eq(bytes_text(&reply), "*2\r\n$1\r\na\r\n$1\r\nx\r\n");
+    bytes_release(&reply);
+    side_close(&side);
+    cr_assert_eq(server_stop(&side.server), 0);
+    server_remove(&side.server);
+}
+
 /* ---- nothing stays behind ---- */
 
 static long long used_memory(struct side *side)

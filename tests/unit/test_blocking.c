@@ -223,3 +223,24 @@ Test(blocking, timeouts_are_read_as_redis_reads_them)
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
         fixture_expect(&fixture, lines[i][0], lines[i][1]);
 }
+
+Test(blocking, next_deadline_is_that_of_the_first_to_end)
+{
+    int64_t now_ms = fixture.keyspace.now_ms;
+    const struct commands *commands = &fixture.commands;
+    cr_assert_eq(commands_next_deadline_ms(commands), 0);
+    wait_for(0, "BLPOP a 0");
+    cr_assert_eq(commands_next_deadline_ms(commands), 0, "it waits for ever");
+    wait_for(1, "BLPOP a 0.5");
+    wait_for(2, "BLPOP b 0.02");
+    cr_assert_eq(commands_next_deadline_ms(commands), now_ms + 20);
+    fixture_expect(&fixture, "CLIENT PAUSE 10 WRITE", "+OK|");
+    cr_assert_eq(commands_next_deadline_ms(commands), now_ms + 10);
+    pause_check(&fixture.commands, now_ms + 10);
+    blocking_expire(&fixture.commands, now_ms + 20);
+    cr_assert_eq(commands_next_deadline_ms(commands), now_ms + 500);
+    fixture_expect(&fixture, "CLIENT PAUSE 1000 WRITE", "+OK|");
+    cr_assert_eq(commands_next_deadline_ms(commands), now_ms + 500);
+    blocking_expire(&fixture.commands, now_ms + 500);
+    cr_assert_eq(commands_next_deadline_ms(commands), now_ms + 1000);
+}
