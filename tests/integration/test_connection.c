@@ -161,11 +161,14 @@ static void await_descriptors(int expected)
 
 Test(connection, counts_come_back_after_many_clients)
 {
-    enum { CLIENTS = 300, ROUNDS = 3 };
+    enum { CLIENTS = 300, ROUNDS = 3, TURNS = 10 };
     static struct wire wires[CLIENTS];
     struct bytes reply = {0};
     start(NULL);
     redisContext *client = client_connect(&server);
+    client_await_info(client, "connected_clients", "1");
+    for (int turn = 0; turn < TURNS; turn++) /* each closes a socket of who has gone, if there is one */
+        expect(client, "PONG", "PING");
     int descriptors = count_descriptors();
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < CLIENTS; i++)
