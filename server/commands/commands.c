@@ -13,7 +13,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { UNKNOWN_NAME_MAX = 128, ERROR_KINDS_MAX = 512, PREPARE_GROUP = 32 };
+enum {
+    UNKNOWN_NAME_MAX = 128,
+    ERROR_KINDS_MAX = 512,
+    PREPARE_GROUP = 32, /* requests whose memory is fetched together */
+};
 
 void commands_init(struct commands *commands, struct keyspace *keyspace, const struct services *services)
 {
