@@ -11,12 +11,13 @@
  * An ordered map from stream identifiers to pointers: a B+tree whose leaves are chained both ways. The nodes
  * of a stream and its pending entries are kept in such maps.
  *
- * Streams grow at the end and are trimmed at the front: a leaf that is full and last leaves what it holds where
- * it is and the new identifier begins the next leaf, so that leaves stay full; elsewhere a full leaf splits in
- * the middle.
+ * Streams grow at the end and are trimmed at the front: a leaf that is full and last leaves what it holds
+ * where it is and the new identifier begins the next leaf, so that leaves stay full; elsewhere a full leaf
+ * splits in the middle.
  *
- * Invariants: identifiers ascend and occur once; all leaves are equally deep; nodes are not empty; a branch has
- * two children or more. What the pointers point to is not owned. Main thread only; a forked child may read.
+ * Invariants: identifiers ascend and occur once; all leaves are equally deep; nodes are not empty; a branch
+ * has two children or more. What the pointers point to is not owned. Main thread only; a forked child may
+ * read.
  */
 
 enum {
@@ -39,7 +40,8 @@ struct id_tree {
     uint64_t bytes; /* memory of the nodes */
 };
 
-/* A place in a tree; leaf is NULL behind the end and in front of the beginning. Valid until the tree changes. */
+/* A place in a tree; leaf is NULL behind the end and in front of the beginning. Valid until the tree changes.
+ */
 struct id_place {
     struct id_leaf *leaf;
     unsigned index;

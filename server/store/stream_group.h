@@ -8,8 +8,8 @@
  * consumer until that one acknowledges it.
  *
  * Invariants: groups, and the consumers of a group, are sorted by name as bytes and have different names. A
- * pending entry is in two trees, its group's and its consumer's, and belongs to the group's. Main thread only;
- * a forked child may read.
+ * pending entry is in two trees, its group's and its consumer's, and belongs to the group's. Main thread
+ * only; a forked child may read.
  */
 
 enum { ENTRIES_READ_UNKNOWN = -1 };
@@ -67,8 +67,8 @@ static inline struct slice stream_group_name(const struct stream_group *group)
 
 struct stream_group *stream_group_find(const struct stream_groups *groups, struct slice name);
 /* Returns NULL when there is one of that name. */
-struct stream_group *stream_group_create(struct stream_groups *groups, struct slice name, struct stream_id last,
-                                         int64_t entries_read);
+struct stream_group *stream_group_create(struct stream_groups *groups, struct slice name,
+                                         struct stream_id last, int64_t entries_read);
 /* Removes a group and all it has; the caller frees it by stream_group_drain. */
 void stream_group_detach(struct stream_groups *groups, struct stream_group *group);
 /* Frees up to budget pending entries of a detached group, then the group. Returns whether there is more to
@@ -97,7 +97,8 @@ static inline struct slice stream_consumer_name(const struct stream_consumer *co
 
 struct stream_consumer *stream_consumer_find(const struct stream_group *group, struct slice name);
 /* Returns NULL when there is one of that name. It was never active. */
-struct stream_consumer *stream_consumer_create(struct stream_group *group, struct slice name, int64_t seen_ms);
+struct stream_consumer *stream_consumer_create(struct stream_group *group, struct slice name,
+                                               int64_t seen_ms);
 /* Frees it with its pending entries. */
 void stream_consumer_delete(struct stream_group *group, struct stream_consumer *consumer);
 
@@ -109,7 +110,8 @@ struct stream_pending *stream_pending_find(const struct stream_group *group, str
 struct stream_pending *stream_pending_create(struct stream_group *group, struct stream_consumer *consumer,
                                              struct stream_id id, int64_t delivered_ms, uint64_t deliveries);
 /* Gives a pending entry to a consumer, from the one that has it. */
-void stream_pending_give(struct stream_pending *pending, struct stream_id id, struct stream_consumer *consumer);
+void stream_pending_give(struct stream_pending *pending, struct stream_id id,
+                         struct stream_consumer *consumer);
 /* False when it is not pending. */
 bool stream_pending_delete(struct stream_group *group, struct stream_id id);
 

@@ -9,9 +9,9 @@
 /*
  * A stream: nodes of entries (stream_node.h) in a tree by the identifier of each node, and consumer groups.
  *
- * Invariants: every node has a live entry; length is how many there are; first is the identifier of the first
- * live one (0-0: there is none); entries ascend; none is behind last. Main thread only; a forked child may
- * read.
+ * Invariants: length is how many live entries there are; first is the identifier of the first live one (0-0:
+ * there is none); entries ascend; none is behind last. A node may hold deleted entries alone: trimming leaves
+ * such nodes, as in Redis. Main thread only; a forked child may read.
  */
 
 /* A node's listpack in memory. It may be followed by room to grow. */
@@ -50,9 +50,9 @@ enum { STREAM_ENTRY_MAX_BYTES = 1 << 30 }; /* of the fields and values of an ent
 void stream_append(struct stream_value *stream, const struct stream_bounds *bounds, struct stream_id id,
                    const struct slice *fields, uint32_t count);
 
-/* Appends a node as it is in a dump. Its entries were checked: they are behind those of the nodes before; live
- * of them are not deleted, at least one. Copies; false: no memory for it. Length grows, first, last and
- * entries_added are the caller's to set. */
+/* Appends a node as it is in a dump. Its entries were checked: they are behind those of the nodes before;
+ * live of them are not deleted. Copies; false: no memory for it. Length grows, first, last and entries_added
+ * are the caller's to set. */
 bool stream_append_node(struct stream_value *stream, struct stream_id master, struct slice listpack,
                         uint64_t live);
 
@@ -60,11 +60,11 @@ bool stream_append_node(struct stream_value *stream, struct stream_id master, st
 bool stream_delete(struct stream_value *stream, struct stream_id id);
 
 struct stream_trim {
-    bool by_id;           /* entries before minimum go; else the oldest, down to a length of maximum */
+    bool by_id; /* entries before minimum go; else the oldest, down to a length of maximum */
     struct stream_id minimum;
     uint64_t maximum;
-    bool is_approximate;  /* whole nodes only */
-    uint64_t limit;       /* no more entries than this; 0: any number */
+    bool is_approximate; /* whole nodes only */
+    uint64_t limit;      /* no more entries than this; 0: any number */
 };
 
 /* Returns how many entries went. */
@@ -77,13 +77,13 @@ struct stream_cursor {
     struct stream_id from, to; /* what is left of the range, both included */
     struct id_place place;     /* of the node */
     struct stream_node node;
-    const char *below;         /* downwards: where the last entry began, in the node; NULL: at its end */
+    const char *below; /* downwards: where the last entry began, in the node; NULL: at its end */
     bool is_downwards;
-    bool is_open;              /* node is the one at place */
+    bool is_open; /* node is the one at place */
 };
 
-void stream_cursor_begin(struct stream_cursor *cursor, const struct stream_value *stream, struct stream_id from,
-                         struct stream_id to, bool is_downwards);
+void stream_cursor_begin(struct stream_cursor *cursor, const struct stream_value *stream,
+                         struct stream_id from, struct stream_id to, bool is_downwards);
 /* Goes on; false at the end. The entry points into the stream. */
 bool stream_cursor_next(struct stream_cursor *cursor, struct stream_entry *entry);
 
