@@ -8,7 +8,7 @@
 
 static inline struct stream_value *stream_of(const struct entry *entry)
 {
-    return entry_object(entry);
+    return entry_pointer(entry);
 }
 
 /* Reads an identifier; one without a sequence number gets missing_sequence. Otherwise replies "ERR Invalid
