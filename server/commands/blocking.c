@@ -12,7 +12,8 @@ struct blocking_key {
     struct links waits; /* struct blocking_link, oldest first */
     struct links ready; /* in blocking.ready, or alone */
     struct database *db;
-    uint64_t hash; /* of the name and the database */
+    uint64_t hash;     /* of the name and the database */
+    bool is_for_terms; /* in blocking.ready for waits with terms alone */
     size_t length;
     char name[];
 };
@@ -22,6 +23,7 @@ struct blocking_link {
     struct links links; /* in blocking_key.waits */
     struct blocking_key *key;
     struct blocking_wait *wait;
+    struct stream_id after; /* blocking_options.after */
 };
 
 struct blocking_wait {
@@ -31,7 +33,10 @@ struct blocking_wait {
     enum value_type type;
     void (*serve)(struct call *call, const struct key *key, struct entry *entry,
                   const struct blocking_options *options);
-    struct blocking_options options; /* the target's bytes are behind the places */
+    struct blocking_options options; /* the bytes of its slices are behind the places */
+    bool has_terms;
+    bool (*is_ready)(const struct entry *entry, const struct blocking_options *options);
+    const char *gone_error;
     int64_t deadline_ms;
     size_t heap_index;
     bool silent; /* replies were switched off */
@@ -74,10 +79,14 @@ static struct blocking_key *blocking_find_key(const struct blocking *blocking, c
     return slot ? *slot : NULL;
 }
 
-static void blocking_note_ready(struct blocking *blocking, struct blocking_key *key)
+static void blocking_note_ready(struct blocking *blocking, struct blocking_key *key, bool is_for_terms)
 {
-    if (links_is_empty(&key->ready))
-        links_append(&blocking->ready, &key->ready);
+    if (!links_is_empty(&key->ready)) {
+        key->is_for_terms &= is_for_terms;
+        return;
+    }
+    key->is_for_terms = is_for_terms;
+    links_append(&blocking->ready, &key->ready);
 }
 
 /* The keyspace's observer while somebody waits. */
@@ -86,11 +95,26 @@ static void blocking_on_changed(void *context, struct database *db, struct slice
 {
     struct blocking *blocking = context;
     /* Values that replace others of the same name count when they came by RENAME and the like only. */
-    if (event == NULL || !(event_class & (EVENT_NEW | EVENT_GENERIC)))
+    bool concerns_all = event_class & (EVENT_NEW | EVENT_GENERIC);
+    if (event == NULL || event_class & EVENT_MISSED || !(concerns_all || blocking->terms_count))
         return;
     struct blocking_key *key = blocking_find_key(blocking, db, name, hash_in_database(db, name));
     if (key)
-        blocking_note_ready(blocking, key);
+        blocking_note_ready(blocking, key, !concerns_all);
+}
+
+/* A database is emptied or gets other contents: who waits with terms looks at them afterwards. */
+static void blocking_on_replacing(void *context, struct database *db, const struct database *replacement)
+{
+    struct blocking *blocking = context;
+    (void)replacement;
+    for (struct links *at = blocking->waits.next; at != &blocking->waits; at = at->next) {
+        struct blocking_wait *wait = links_container(at, struct blocking_wait, links);
+        for (int i = 0; wait->has_terms && i < wait->place_count; i++) {
+            if (wait->places[i].key->db == db)
+                blocking_note_ready(blocking, wait->places[i].key, true);
+        }
+    }
 }
 
 static struct blocking_key *blocking_get_key(struct blocking *blocking, struct database *db,
@@ -196,27 +220,35 @@ void blocking_free(struct blocking *blocking)
     blocking->heap_capacity = 0;
 }
 
-static size_t wait_bytes(int place_capacity, size_t target_length)
+static size_t wait_bytes(int place_capacity, const struct blocking_options *options)
 {
     return sizeof(struct blocking_wait) + (size_t)place_capacity * sizeof(struct blocking_link) +
-           target_length;
+           options->target.length + options->consumer.length;
 }
 
-static void blocking_add_place(struct blocking_wait *wait, struct blocking_key *key)
+static void blocking_add_place(struct blocking_wait *wait, struct blocking_key *key, struct stream_id after)
 {
     if (!links_is_empty(&key->waits) &&
         links_container(key->waits.previous, struct blocking_link, links)->wait == wait)
         return; /* the key was named twice */
     struct blocking_link *place = &wait->places[wait->place_count++];
-    *place = (struct blocking_link){.key = key, .wait = wait};
+    *place = (struct blocking_link){.key = key, .wait = wait, .after = after};
     links_append(&key->waits, &place->links);
+}
+
+/* Copies what a slice shows; returns what is behind the copy. */
+static char *keep_slice(struct slice *slice, char *to)
+{
+    if (slice->length)
+        memcpy(to, slice->data, slice->length);
+    slice->data = to;
+    return to + slice->length;
 }
 
 static struct blocking_wait *blocking_create_wait(struct blocking *blocking, struct session *session,
                                                   const struct blocking_request *request)
 {
-    size_t target_length = request->options.target.length;
-    struct blocking_wait *wait = mem_alloc(wait_bytes(request->key_count, target_length));
+    struct blocking_wait *wait = mem_alloc(wait_bytes(request->key_count, &request->options));
     *wait = (struct blocking_wait){.blocking = blocking,
                                    .session = session,
                                    .type = request->type,
@@ -225,11 +257,22 @@ static struct blocking_wait *blocking_create_wait(struct blocking *blocking, str
                                    .deadline_ms = request->deadline_ms,
                                    .place_capacity = request->key_count};
     wait->silent = session->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP);
-    char *target = (char *)(wait->places + request->key_count);
-    if (target_length)
-        memcpy(target, request->options.target.data, target_length);
-    wait->options.target.data = target;
+    char *behind = keep_slice(&wait->options.target, (char *)(wait->places + request->key_count));
+    keep_slice(&wait->options.consumer, behind);
+    if (request->terms) {
+        wait->has_terms = true;
+        wait->is_ready = request->terms->is_ready;
+        wait->gone_error = request->terms->gone_error;
+        blocking->terms_count++;
+    }
     return wait;
+}
+
+static void blocking_observe(struct blocking *blocking, struct keyspace *keyspace)
+{
+    blocking->observer = (struct keyspace_observer){
+        .changed = blocking_on_changed, .replacing = blocking_on_replacing, .context = blocking};
+    keyspace_observe(keyspace, &blocking->observer);
 }
 
 void blocking_wait(struct call *call, const struct blocking_request *request)
@@ -243,14 +286,13 @@ void blocking_wait(struct call *call, const struct blocking_request *request)
         return;
     }
     struct blocking *blocking = &call->commands->blocking;
-    if (blocking->count++ == 0) {
-        blocking->observer = (struct keyspace_observer){.changed = blocking_on_changed, .context = blocking};
-        keyspace_observe(call->keyspace, &blocking->observer);
-    }
+    if (blocking->count++ == 0)
+        blocking_observe(blocking, call->keyspace);
     struct blocking_wait *wait = blocking_create_wait(blocking, session, request);
     links_append(&blocking->waits, &wait->links);
     for (int i = 0; i < request->key_count; i++)
-        blocking_add_place(wait, blocking_get_key(blocking, call->db, request->keys[i]));
+        blocking_add_place(wait, blocking_get_key(blocking, call->db, request->keys[i]),
+                           request->terms ? request->terms->after[i] : STREAM_ID_NONE);
     if (wait->deadline_ms)
         heap_add(blocking, wait);
     session->wait = wait;
@@ -275,7 +317,8 @@ void blocking_forget(struct session *session)
     if (wait->deadline_ms)
         heap_remove(blocking, wait);
     links_remove(&wait->links);
-    mem_free(wait, wait_bytes(wait->place_capacity, wait->options.target.length));
+    blocking->terms_count -= wait->has_terms;
+    mem_free(wait, wait_bytes(wait->place_capacity, &wait->options));
     if (--blocking->count == 0)
         keyspace_unobserve(keyspace, &blocking->observer);
 }
@@ -311,7 +354,8 @@ static void blocking_finish(struct blocking_wait *wait, struct reply *reply, int
 }
 
 static void blocking_serve_wait(struct commands *commands, struct blocking_wait *wait,
-                                const struct blocking_key *from, struct entry *entry)
+                                const struct blocking_key *from, struct entry *entry,
+                                const struct blocking_options *options)
 {
     struct session *session = wait->session;
     struct reply reply = {.version = session->version};
@@ -323,24 +367,50 @@ static void blocking_serve_wait(struct commands *commands, struct blocking_wait 
                         .entry = session->last_command,
                         .reply = &reply};
     struct key key = key_make((struct slice){from->name, from->length});
-    wait->serve(&call, &key, entry, &wait->options);
+    wait->serve(&call, &key, entry, options);
     blocking_finish(wait, &reply, commands->keyspace->now_ms);
+}
+
+static void blocking_fail(struct commands *commands, struct blocking_wait *wait, const char *error)
+{
+    struct reply reply = {.version = wait->session->version};
+    reply_error(&reply, error);
+    blocking_finish(wait, &reply, commands->keyspace->now_ms);
+}
+
+/* Serves a wait by a key that may have what it wants; entry is NULL when there is none. */
+static void blocking_look(struct commands *commands, const struct blocking_link *place, struct entry *entry)
+{
+    struct blocking_wait *wait = place->wait;
+    struct blocking_options options = wait->options;
+    options.after = place->after;
+    if (wait->session->flags & SESSION_CLOSE_ASAP)
+        return;
+    if (entry == NULL || wait->type != (enum value_type)entry->type) {
+        if (wait->gone_error)
+            blocking_fail(commands, wait, wait->gone_error);
+        return;
+    }
+    if (wait->is_ready == NULL || wait->is_ready(entry, &options))
+        blocking_serve_wait(commands, wait, place->key, entry, &options);
 }
 
 /* Serves who waits for a key, oldest first, while it lasts. The last one's end frees the key. */
 static void blocking_serve_key(struct commands *commands, struct blocking_key *key)
 {
+    const struct blocking *blocking = &commands->blocking;
+    const bool is_for_terms = key->is_for_terms;
     struct links *at = key->waits.next, *next;
     for (; at != &key->waits; at = next) {
         next = at->next;
         bool last = next == &key->waits;
         struct key name = key_make((struct slice){key->name, key->length});
         struct entry *entry = keyspace_find(key->db, &name, LOOKUP_QUIET);
-        if (entry == NULL)
+        if (entry == NULL && blocking->terms_count == 0)
             return;
-        struct blocking_wait *wait = links_container(at, struct blocking_link, links)->wait;
-        if (wait->type == (enum value_type)entry->type && !(wait->session->flags & SESSION_CLOSE_ASAP))
-            blocking_serve_wait(commands, wait, key, entry);
+        const struct blocking_link *place = links_container(at, struct blocking_link, links);
+        if (place->wait->has_terms || !is_for_terms)
+            blocking_look(commands, place, entry);
         if (last)
             return;
     }
@@ -365,7 +435,7 @@ void blocking_check_database(struct commands *commands, struct database *db)
             struct blocking_key *key = wait->places[i].key;
             struct key name = key_make((struct slice){key->name, key->length});
             if (key->db == db && keyspace_find(db, &name, LOOKUP_QUIET))
-                blocking_note_ready(blocking, key);
+                blocking_note_ready(blocking, key, false);
         }
     }
 }
@@ -409,6 +479,19 @@ bool blocking_read_timeout(struct call *call, int index, int64_t *deadline_ms)
         return false;
     }
     *deadline_ms = (int64_t)timeout_ms;
+    if (*deadline_ms && __builtin_add_overflow(*deadline_ms, call->keyspace->now_ms, deadline_ms))
+        *deadline_ms = INT64_MAX;
+    return true;
+}
+
+bool blocking_read_timeout_ms(struct call *call, int index, int64_t *deadline_ms)
+{
+    if (!call_int64(call, index, deadline_ms, "ERR timeout is not an integer or out of range"))
+        return false;
+    if (*deadline_ms < 0) {
+        reply_error(call->reply, "ERR timeout is negative");
+        return false;
+    }
     if (*deadline_ms && __builtin_add_overflow(*deadline_ms, call->keyspace->now_ms, deadline_ms))
         *deadline_ms = INT64_MAX;
     return true;

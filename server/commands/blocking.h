@@ -4,6 +4,7 @@
 #include "base/links.h"
 #include "commands/session.h"
 #include "store/keyspace.h"
+#include "store/stream_id.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,7 +15,8 @@
  *
  * For each key that is waited for there is a queue of waits, oldest first. The keyspace's observer notes keys
  * that change; after the command they are looked at in that order, and whoever waits is served in turn while
- * the key holds a value of the wanted type. Serving may fill other keys, which come next.
+ * the key holds a value of the wanted type. Serving may fill other keys, which come next. Readers of streams
+ * have terms: they look at every change of a key, also at its end.
  *
  * A waiting session has SESSION_BLOCKED: net holds its later requests back. Its reply is sent directly when
  * it is served, its time is over or CLIENT UNBLOCK names it. A session that closes leaves all queues.
@@ -30,7 +32,19 @@ struct blocking_wait;
 struct blocking_options {
     int from, to; /* ends */
     int64_t count;
-    struct slice target; /* key that receives; copied */
+    struct slice target;    /* key that receives; group that reads; copied */
+    struct slice consumer;  /* of that group; copied */
+    bool no_ack;            /* likewise */
+    struct stream_id after; /* the key's: what it holds already */
+};
+
+/* For those who wait for what a key gets, though it is there already: readers of streams. */
+struct blocking_terms {
+    const struct stream_id *after; /* for each key */
+    /* Does the key, which has a value of the type, hold what is waited for? */
+    bool (*is_ready)(const struct entry *entry, const struct blocking_options *options);
+    /* The error that ends the wait when a key has no value of the type any more; NULL: it goes on. */
+    const char *gone_error;
 };
 
 struct blocking_request {
@@ -44,6 +58,7 @@ struct blocking_request {
     void (*serve)(struct call *call, const struct key *key, struct entry *entry,
                   const struct blocking_options *options);
     struct blocking_options options;
+    const struct blocking_terms *terms; /* NULL: whoever finds the key there is served */
 };
 
 struct blocking {
@@ -52,7 +67,8 @@ struct blocking {
     struct links ready;          /* keys that changed, in that order */
     struct blocking_wait **heap; /* those with a deadline, the earliest first */
     size_t heap_count, heap_capacity;
-    uint64_t count; /* blocked_clients */
+    uint64_t count;       /* blocked_clients */
+    uint64_t terms_count; /* of those, waits with terms */
     struct keyspace_observer observer;
 };
 
@@ -62,6 +78,9 @@ void blocking_free(struct blocking *blocking);
 
 /* Reads a timeout in seconds; *deadline_ms is 0 when there is none. Replies an error and returns false. */
 bool blocking_read_timeout(struct call *call, int index, int64_t *deadline_ms);
+
+/* The same for whole milliseconds. */
+bool blocking_read_timeout_ms(struct call *call, int index, int64_t *deadline_ms);
 
 /* Makes the calling session wait; the handler returns without a reply. In EXEC nobody waits: that replies
  * what a timeout would. */

@@ -364,7 +364,7 @@ void cmd_xsetid(struct call *call)
     if (!stream_id_is_equal(setid.highest_deleted, STREAM_ID_NONE))
         stream->highest_deleted = setid.highest_deleted;
     reply_ok(call->reply);
-    keyspace_changed(call->db, key.name, EVENT_STREAM, "xsetid", 1);
+    keyspace_changed(call->db, key.name, EVENT_STREAM | EVENT_UNWATCHED, "xsetid", 1);
 }
 
 /* ---- XRANGE, XREVRANGE ---- */

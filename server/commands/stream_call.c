@@ -62,7 +62,7 @@ struct stream_consumer *stream_call_consumer(struct call *call, const struct key
     if (consumer)
         return consumer;
     consumer = stream_consumer_create(group, name, call->keyspace->now_ms);
-    keyspace_changed(call->db, key->name, EVENT_STREAM, "xgroup-createconsumer", 1);
+    keyspace_changed(call->db, key->name, EVENT_STREAM | EVENT_UNWATCHED, "xgroup-createconsumer", 1);
     return consumer;
 }
 

@@ -125,7 +125,7 @@ static void watch_on_changed(void *context, struct database *db, struct slice na
                              enum keyspace_event_class event_class, const char *event)
 {
     (void)event; /* changes without a name count as well */
-    if (event_class & EVENT_MISSED)
+    if (event_class & (EVENT_MISSED | EVENT_UNWATCHED))
         return;
     const struct key changed = key_make(name);
     struct watch_key *key = watch_find_key(context, db, &changed);

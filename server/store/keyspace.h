@@ -43,6 +43,8 @@ enum keyspace_event_class {
     EVENT_STREAM = 1 << 8,  /* t */
     EVENT_MISSED = 1 << 9,  /* m */
     EVENT_NEW = 1 << 10,    /* n */
+    /* Beside one of the others: WATCH does not see the change. Bits up to here are in use by notify.h. */
+    EVENT_UNWATCHED = 1 << 14,
 };
 
 /* A key with its hash, computed once. Borrows the bytes. */
