@@ -66,6 +66,12 @@ command_handler cmd_bzmpop, cmd_bzpopmax, cmd_bzpopmin, cmd_zadd, cmd_zcard, cmd
     cmd_zrevrange, cmd_zrevrangebylex, cmd_zrevrangebyscore, cmd_zrevrank, cmd_zscan, cmd_zscore, cmd_zunion,
     cmd_zunionstore;
 
+/* stream */
+command_handler cmd_xack, cmd_xadd, cmd_xautoclaim, cmd_xclaim, cmd_xdel, cmd_xgroup_create,
+    cmd_xgroup_createconsumer, cmd_xgroup_delconsumer, cmd_xgroup_destroy, cmd_xgroup_help, cmd_xgroup_setid,
+    cmd_xinfo_consumers, cmd_xinfo_groups, cmd_xinfo_help, cmd_xinfo_stream, cmd_xlen, cmd_xpending,
+    cmd_xrange, cmd_xread, cmd_xreadgroup, cmd_xrevrange, cmd_xsetid, cmd_xtrim;
+
 /* hyperloglog */
 command_handler cmd_pfadd, cmd_pfcount, cmd_pfdebug, cmd_pfmerge, cmd_pfselftest;
 

@@ -10,9 +10,9 @@
 enum { WORDS_MAX = 32 };
 
 static const struct command_table *const tables[] = {
-    &table_connection, &table_string, &table_bitmap,       &table_generic, &table_server,
-    &table_list,       &table_set,    &table_zset,         &table_hash,    &table_hyperloglog,
-    &table_geo,        &table_pubsub, &table_transactions,
+    &table_connection, &table_string, &table_bitmap, &table_generic,      &table_server,
+    &table_list,       &table_set,    &table_zset,   &table_hash,         &table_hyperloglog,
+    &table_geo,        &table_stream, &table_pubsub, &table_transactions,
 };
 
 static const struct command *find_row(const struct command *rows, int count, struct slice name)
