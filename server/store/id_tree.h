@@ -11,13 +11,14 @@
  * An ordered map from stream identifiers to pointers: a B+tree whose leaves are chained both ways. The nodes
  * of a stream and its pending entries are kept in such maps.
  *
- * Streams grow at the end and are trimmed at the front: a leaf that is full and last leaves what it holds
- * where it is and the new identifier begins the next leaf, so that leaves stay full; elsewhere a full leaf
- * splits in the middle.
+ * Streams grow at the end and are trimmed at the front: a leaf that is full and last stays as it is and the
+ * next identifier begins another, so that leaves stay full; elsewhere a full leaf splits in the middle. A
+ * tree of few identifiers is one leaf that grows as needed.
  *
- * Invariants: identifiers ascend and occur once; all leaves are equally deep; nodes are not empty; a branch
- * has two children or more. What the pointers point to is not owned. Main thread only; a forked child may
- * read.
+ * Invariants: identifiers ascend and occur once; all leaves are equally deep; nodes are not empty; a root
+ * that is a branch has two children or more; a branch's lows are lower bounds of its children's identifiers
+ * and above those of the child before. What the pointers point to is not owned. Main thread only; a forked
+ * child may read.
  */
 
 enum {
@@ -25,9 +26,10 @@ enum {
     ID_LEAF_MAX = 4,
     ID_BRANCH_MAX = 4,
 #else
-    ID_LEAF_MAX = 42, /* a leaf fills 1 KB */
+    ID_LEAF_MAX = 41, /* a leaf fills 1 KB */
     ID_BRANCH_MAX = 42,
 #endif
+    ID_HEIGHT_MAX = 64, /* levels of branches: more than 2^64 identifiers need */
 };
 
 struct id_leaf;
@@ -79,7 +81,7 @@ struct stream_id id_place_id(struct id_place place);
 /* The pointer there, for reading or replacing. */
 void **id_place_pointer(struct id_place place);
 
-/* Are the invariants kept? For tests. */
+/* Are the invariants kept? For tests: slow. */
 bool id_tree_is_sound(const struct id_tree *tree);
 
 #endif
