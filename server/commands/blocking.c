@@ -6,6 +6,7 @@
 #include "commands/commands.h"
 
 #include <math.h>
+#include <string.h>
 
 /* A key that is waited for. */
 struct blocking_key {
@@ -89,6 +90,13 @@ static void blocking_note_ready(struct blocking *blocking, struct blocking_key *
     links_append(&blocking->ready, &key->ready);
 }
 
+/* May this be what readers of streams wait for: an entry, or the end of what they read? */
+static bool event_wakes_readers(unsigned event_class, const char *event)
+{
+    return !(event_class & EVENT_STREAM) || strcmp(event, "xadd") == 0 ||
+           strcmp(event, "xgroup-destroy") == 0;
+}
+
 /* The keyspace's observer while somebody waits. */
 static void blocking_on_changed(void *context, struct database *db, struct slice name,
                                 enum keyspace_event_class event_class, const char *event)
@@ -96,7 +104,9 @@ static void blocking_on_changed(void *context, struct database *db, struct slice
     struct blocking *blocking = context;
     /* Values that replace others of the same name count when they came by RENAME and the like only. */
     bool concerns_all = event_class & (EVENT_NEW | EVENT_GENERIC);
-    if (event == NULL || event_class & EVENT_MISSED || !(concerns_all || blocking->terms_count))
+    if (event == NULL || event_class & EVENT_MISSED)
+        return;
+    if (!concerns_all && (blocking->terms_count == 0 || !event_wakes_readers(event_class, event)))
         return;
     struct blocking_key *key = blocking_find_key(blocking, db, name, hash_in_database(db, name));
     if (key)
