@@ -266,11 +266,11 @@ static bool read_for_group(struct call *call, const struct stream_read *read, co
     struct stream_group *group = stream_group_find(&stream->groups, read->group);
     bool is_history = !stream_id_is_equal(after, STREAM_ID_MAX);
     bool is_served = is_history || has_more(stream, group->last);
+    if (!is_served)
+        return false;
     struct stream_consumer *consumer = stream_call_consumer(call, key, group, read->consumer);
     const struct stream_reader reader = {group, consumer, read->no_ack, read->count};
     consumer->seen_ms = call->keyspace->now_ms;
-    if (!is_served)
-        return false;
     reply_name(call, key->name);
     if (is_history)
         reply_history(call, stream, &reader, after);
