@@ -37,12 +37,18 @@ static void client_close(void *connection, bool flush)
     (void)flush;
 }
 
+static void client_resume(void *connection)
+{
+    (void)connection;
+}
+
 static const struct session_transport transport = {
     .send = client_send,
     .send_shared = client_send_shared,
     .set_subscriber = client_set_subscriber,
     .set_trusted = client_set_trusted,
     .close = client_close,
+    .resume = client_resume,
 };
 
 void client_open(struct client *client, struct command_fixture *fixture)
