@@ -4,10 +4,9 @@
 #include "base/check.h"
 #include "protocol/number.h"
 #include "store/hash_type.h"
-#include "store/kept_value.h"
 #include "store/list_type.h"
 #include "store/set_type.h"
-#include "store/stream_node.h"
+#include "store/stream_value.h"
 #include "store/zset_type.h"
 
 #include <arpa/inet.h>
@@ -93,38 +92,26 @@ static void digest_list(struct digest *digest, const struct entry *entry)
     list_cursor_end(&cursor);
 }
 
-static void digest_stream_node(struct digest *digest, const char *listpack, struct stream_id master)
+static void digest_stream_entry(struct digest *digest, struct stream_entry *entry)
 {
-    struct stream_node node;
-    struct stream_entry entry;
-    CHECK(stream_node_open(&node, listpack, master));
-    while (stream_node_next(&node, &entry) == STREAM_STEP_ENTRY) {
-        if (entry.is_deleted)
-            continue;
-        char text[2 * NUMBER_INTEGER_TEXT_MAX];
-        int length = snprintf(text, sizeof(text), "%" PRIu64 ".%" PRIu64, entry.id.ms, entry.id.sequence);
-        digest_mix(digest, text, (size_t)length);
-        for (uint64_t i = 0; i < entry.field_count; i++) {
-            struct listpack_element field, value;
-            stream_entry_next(&entry, &field, &value);
-            digest_element(digest, field);
-            digest_element(digest, value);
-        }
+    char text[2 * NUMBER_INTEGER_TEXT_MAX];
+    int length = snprintf(text, sizeof(text), "%" PRIu64 ".%" PRIu64, entry->id.ms, entry->id.sequence);
+    digest_mix(digest, text, (size_t)length);
+    for (uint64_t i = 0; i < entry->field_count; i++) {
+        struct listpack_element field, value;
+        stream_entry_next(entry, &field, &value);
+        digest_element(digest, field);
+        digest_element(digest, value);
     }
 }
 
-/* A stream's items begin with the number of its nodes, each an identifier and a listpack. */
 static void digest_stream(struct digest *digest, const struct entry *entry)
 {
-    struct slice items = kept_items(entry);
-    struct kept_item item;
-    CHECK(kept_next(&items, &item));
-    for (uint64_t nodes = item.number; nodes > 0; nodes--) {
-        CHECK(kept_next(&items, &item));
-        struct stream_id master = stream_id_read(item.bytes.data);
-        CHECK(kept_next(&items, &item));
-        digest_stream_node(digest, item.bytes.data, master);
-    }
+    struct stream_cursor cursor;
+    struct stream_entry item;
+    stream_cursor_begin(&cursor, entry_pointer(entry), STREAM_ID_NONE, STREAM_ID_MAX, false);
+    while (stream_cursor_next(&cursor, &item))
+        digest_stream_entry(digest, &item);
 }
 
 void digest_entry(struct digest *digest, const struct entry *entry)

@@ -20,7 +20,7 @@
  * Values by type and encoding:
  *   string, ENCODING_INT               8 inline bytes: int64 in host order
  *   string, ENCODING_EMBSTR or _RAW    inline bytes, or a pointer to a struct blob
- *   stream                             inline bytes (kept_value.h), or a pointer to a struct blob
+ *   stream                             a pointer to a struct stream_value
  *   other types                        inline bytes (a packed collection), or a pointer to the type's object
  *
  * Encodings are what OBJECT ENCODING shows; embstr and raw differ in history, not in layout. Entries belong

@@ -5,13 +5,13 @@
 #include "store/hash_value.h"
 #include "store/list_value.h"
 #include "store/set_value.h"
+#include "store/stream_value.h"
 #include "store/zset_value.h"
 
-/* Packed collections (packed.h), kept values (kept_value.h) and strings are blobs, whatever their type. */
+/* Packed collections (packed.h) and strings are blobs, whatever their type. */
 static bool value_is_blob(enum value_type type, enum value_encoding encoding)
 {
-    return type == VALUE_STRING || encoding == ENCODING_LISTPACK || encoding == ENCODING_INTSET ||
-           encoding == ENCODING_STREAM;
+    return type == VALUE_STRING || encoding == ENCODING_LISTPACK || encoding == ENCODING_INTSET;
 }
 
 void value_free(enum value_type type, enum value_encoding encoding, void *object, struct reclaim *reclaim)
@@ -33,6 +33,9 @@ void value_free(enum value_type type, enum value_encoding encoding, void *object
     case VALUE_HASH:
         hash_value_free(object, reclaim);
         return;
+    case VALUE_STREAM:
+        stream_value_free(object, reclaim);
+        return;
     default:
         CHECK(!"known type");
     }
@@ -51,6 +54,8 @@ void *value_copy(enum value_type type, enum value_encoding encoding, void *objec
         return zset_value_copy(object);
     case VALUE_HASH:
         return hash_value_copy(object);
+    case VALUE_STREAM:
+        return stream_value_copy(object);
     default:
         CHECK(!"known type");
     }
@@ -86,6 +91,8 @@ size_t value_footprint_bytes(enum value_type type, enum value_encoding encoding,
         return zset_value_footprint_bytes(object);
     case VALUE_HASH:
         return hash_value_footprint_bytes(object);
+    case VALUE_STREAM:
+        return stream_value_footprint_bytes(object);
     default:
         CHECK(!"known type");
     }

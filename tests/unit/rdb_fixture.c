@@ -3,9 +3,9 @@
 
 #include "base/check.h"
 #include "persist/crc64.h"
+#include "persist/rdb_dump.h"
 #include "persist/rdb_write.h"
 #include "store/digest.h"
-#include "store/kept_value.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -72,14 +72,25 @@ struct comparison {
     bool equal;
 };
 
+/* Streams have more than a digest covers: groups, and what they were. */
+static bool same_payload(const struct entry *a, const struct entry *b)
+{
+    struct buffer dump_a = {0}, dump_b = {0};
+    rdb_dump_entry(a, false, &dump_a);
+    rdb_dump_entry(b, false, &dump_b);
+    bool same =
+        slice_equals((struct slice){dump_a.data, dump_a.length}, (struct slice){dump_b.data, dump_b.length});
+    buffer_free(&dump_a);
+    buffer_free(&dump_b);
+    return same;
+}
+
 bool fixture_same_value(const struct entry *a, const struct entry *b)
 {
     if (a->type != b->type || (a->type == VALUE_STRING && a->encoding != b->encoding))
         return false;
-    if (kept_is(a)) {
-        struct slice items_a = kept_items(a), items_b = kept_items(b);
-        return kept_form(a) == kept_form(b) && slice_equals(items_a, items_b);
-    }
+    if (a->type == VALUE_STREAM)
+        return same_payload(a, b);
     struct digest digest_a = {{0}}, digest_b = {{0}};
     digest_entry(&digest_a, a);
     digest_entry(&digest_b, b);

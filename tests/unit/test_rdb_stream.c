@@ -1,4 +1,4 @@
-/* Streams and function libraries in dumps: kept whole, written back unchanged, and every kind of damage
+/* Streams and function libraries in dumps: what comes back, as which values, and every kind of damage
  * found. */
 #include "rdb_fixture.h"
 
@@ -7,7 +7,8 @@
 #include "persist/rdb_write.h"
 #include "store/digest.h"
 #include "store/listpack.h"
-#include "store/kept_value.h"
+#include "store/stream_value.h"
+#include "store/value.h"
 #include "support/prng.h"
 
 #include <criterion/criterion.h>
@@ -20,10 +21,12 @@ static struct database *db;
 static struct buffer dump;
 static struct rdb_load_result result;
 static struct rdb_error error;
+static size_t keyspace_used; /* bytes, while it is empty */
 
 static void set_up(void)
 {
     fixture_keyspace(&keyspace);
+    keyspace_used = mem_used_bytes();
     db = &keyspace.databases[0];
 }
 
@@ -74,6 +77,11 @@ static void expect_dump(const char *name, struct slice expected)
     cr_assert(slice_equals((struct slice){dump.data, dump.length}, expected));
 }
 
+static struct stream_value *stream_of(const char *name)
+{
+    return entry_pointer(find(name));
+}
+
 static void expect_digest(const char *name, const char *expected)
 {
     struct digest digest = {{0}};
@@ -92,6 +100,92 @@ Test(rdb_stream, a_stream_of_redis_comes_back_byte_for_byte)
     expect_digest("s", "165032b647683b90d73dd7d510a84c4267ad3e20");
 }
 
+/* Redis leaves a node of deleted entries when it trims them all one by one. */
+Test(rdb_stream, nodes_may_hold_deleted_entries_alone)
+{
+    static const char payload[] =
+        "\x13\x01\x10\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x01\xc3'3\x0e"
+        "3\0\0\0\x14\0\0\x01\x03\x01\x01\x01\x81"
+        "f\x02@\x08\0\0 \x01\x03\x81v\x02\x04`\x13\xe0\0\n\0\x02\xa0\n\x01\x01\xff\0\x03\x01\0\0\x03"
+        "\x01\x03\0\n\0<c\x13\x17[V\xb5?";
+    struct slice whole = {payload, sizeof(payload) - 1};
+    cr_assert_eq(restore("s", whole), 0);
+    cr_assert_eq(stream_of("s")->length, 0);
+    cr_assert_eq(stream_of("s")->nodes.count, 1);
+    expect_dump("s", whole);
+}
+
+Test(rdb_stream, what_was_read_is_a_stream)
+{
+    cr_assert_eq(restore("s", redis_stream()), 0);
+    struct stream_value *stream = stream_of("s");
+    struct stream_id second = {2, 5};
+    cr_assert_eq(stream->length, 3);
+    cr_assert_eq(stream->nodes.count, 2);
+    cr_assert(stream_id_is_equal(stream->first, (struct stream_id){1, 1}));
+    cr_assert(stream_id_is_equal(stream->last, (struct stream_id){3, 0}));
+    cr_assert_eq(stream->entries_added, 4);
+    cr_assert_eq(stream_group_count(&stream->groups), 2);
+    struct stream_group *group = stream_group_find(&stream->groups, slice_from_string("workers"));
+    struct stream_consumer *ann = stream_consumer_find(group, slice_from_string("ann"));
+    struct stream_pending *pending = stream_pending_find(group, second);
+    cr_assert_eq(pending->consumer, ann);
+    cr_assert_eq(*id_tree_find(&ann->pending, second), pending);
+    cr_assert_eq(ann->pending.count, 2);
+    cr_assert_eq(ann->active_ms, -1);
+}
+
+Test(rdb_stream, a_copy_is_of_its_own)
+{
+    struct key from = key_make(slice_from_string("s")), to = key_make(slice_from_string("t"));
+    cr_assert_eq(restore("s", redis_stream()), 0);
+    keyspace_copy(db, &from, db, &to, NULL);
+    struct stream_value *copy = stream_of("t");
+    struct stream_group *group = stream_group_find(&copy->groups, slice_from_string("workers"));
+    const struct slice pair[] = {slice_from_string("f"), slice_from_string("new")};
+    cr_assert(stream_delete(copy, (struct stream_id){1, 1}));
+    cr_assert(stream_pending_delete(group, (struct stream_id){3, 0}));
+    stream_consumer_delete(group, stream_consumer_find(group, slice_from_string("ann")));
+    stream_append(copy, &(struct stream_bounds){0}, (struct stream_id){4, 0}, pair, 1);
+    expect_dump("s", redis_stream());
+    keyspace_delete(db, &from, NULL);
+    cr_assert_eq(copy->length, 3);
+}
+
+Test(rdb_stream, a_value_knows_what_it_takes)
+{
+    cr_assert_eq(restore("s", redis_stream()), 0);
+    size_t before = mem_used_bytes();
+    void *copy = value_copy(VALUE_STREAM, ENCODING_STREAM, stream_of("s"));
+    cr_assert_eq(mem_used_bytes() - before, value_footprint_bytes(VALUE_STREAM, ENCODING_STREAM, copy));
+    value_free(VALUE_STREAM, ENCODING_STREAM, copy, NULL);
+    cr_assert_eq(mem_used_bytes(), before);
+    cr_assert_gt(entry_value_footprint_bytes(find("s")), 0);
+}
+
+Test(rdb_stream, a_large_one_is_freed_in_slices)
+{
+    struct reclaim reclaim;
+    struct stream_value *stream = stream_value_create();
+    struct stream_group *group =
+        stream_group_create(&stream->groups, slice_from_string("g"), STREAM_ID_NONE, 0);
+    struct stream_consumer *consumer = stream_consumer_create(group, slice_from_string("c"), 0);
+    const struct slice pair[] = {slice_from_string("f"), slice_from_string("v")};
+    const struct stream_bounds bounds = {.node_max_entries = 1};
+    reclaim_init(&reclaim);
+    for (uint64_t i = 1; i <= 2000; i++) {
+        stream_append(stream, &bounds, (struct stream_id){i, 0}, pair, 1);
+        stream_pending_create(group, consumer, (struct stream_id){i, 0}, 0, 1);
+    }
+    size_t before = mem_used_bytes();
+    value_free(VALUE_STREAM, ENCODING_STREAM, stream, &reclaim);
+    cr_assert(!reclaim_is_idle(&reclaim));
+    cr_assert(reclaim_step(&reclaim));
+    cr_assert_gt(mem_used_bytes(), before / 2);
+    reclaim_finish(&reclaim);
+    cr_assert_eq(mem_used_bytes(), keyspace_used);
+}
+
 Test(rdb_stream, it_can_be_copied_renamed_and_given_a_deadline)
 {
     struct key from = key_make(slice_from_string("s")), to = key_make(slice_from_string("t"));
@@ -103,6 +197,29 @@ Test(rdb_stream, it_can_be_copied_renamed_and_given_a_deadline)
     db = &keyspace.databases[3];
     expect_dump("s", redis_stream());
     cr_assert_eq(entry_expiry_ms(find("s")), RDB_FIXTURE_NOW_MS + 5);
+}
+
+/* Does to a stream what commands do: nothing that was taken may break it. */
+static void use_stream(struct stream_value *stream)
+{
+    const struct slice pair[] = {slice_from_string("f"), slice_from_string("v")};
+    struct stream_cursor cursor;
+    struct stream_entry entry;
+    uint64_t count = 0;
+    stream_cursor_begin(&cursor, stream, STREAM_ID_NONE, STREAM_ID_MAX, true);
+    while (stream_cursor_next(&cursor, &entry))
+        count++;
+    cr_assert_eq(count, stream->length);
+    for (size_t i = 0; i < stream_group_count(&stream->groups); i++)
+        stream_estimate_read(stream, stream_group_at(&stream->groups, i)->last);
+    if (count > 1)
+        cr_assert(stream_delete(stream, stream->first));
+    struct stream_id next = stream->last;
+    if (stream_id_increment(&next))
+        stream_append(stream, &(struct stream_bounds){0}, next, pair, 1);
+    stream_trim(stream, &(struct stream_trim){.by_id = true, .minimum = {2, 5}});
+    stream_trim(stream, &(struct stream_trim){.maximum = 1});
+    stream_value_free(stream_value_copy(stream), NULL);
 }
 
 Test(rdb_stream, damage_of_single_bytes_does_no_harm)
@@ -124,6 +241,7 @@ Test(rdb_stream, damage_of_single_bytes_does_no_harm)
         if (entry) {
             struct digest digest = {{0}};
             digest_entry(&digest, entry);
+            use_stream(entry_pointer(entry));
         }
         keyspace_flush(db, false);
     }
@@ -140,7 +258,8 @@ struct stream_spec {
     uint8_t type;
     size_t master_bytes;
     struct node_spec nodes[2];
-    uint64_t count, last_ms;
+    uint64_t count, last_ms, first_ms;
+    uint64_t deleted_ms, added, entries_read;
     const char *groups[2];    /* NULL: no such group; the first has all of what follows */
     uint64_t pending[3];      /* milliseconds; 0: no such entry */
     const char *consumers[2]; /* NULL: no such consumer */
@@ -154,6 +273,10 @@ static const struct stream_spec sound = {
     .nodes = {{5, "2 1 1 f 0 2 0 0 v 4 3 1 0 w 4 0 2 0 2 a b c d 8"}, {9, "1 0 0 0 0 0 0 1 f 7 6"}},
     .count = 3,
     .last_ms = 9,
+    .first_ms = 5,
+    .deleted_ms = 6,
+    .added = 300,
+    .entries_read = UINT64_MAX,
     .groups = {"g", "h"},
     .pending = {5, 6, 7},
     .consumers = {"ann", "bob"},
@@ -227,7 +350,7 @@ static void append_group(const struct stream_spec *spec, const char *name, bool 
     append_number(3);
     append_number(1);
     if (spec->type != 15)
-        append_number(UINT64_MAX);
+        append_number(spec->entries_read);
     int pending = is_full ? count_numbers(spec->pending) : 0;
     append_number((uint64_t)pending);
     for (int i = 0; i < pending; i++) {
@@ -252,8 +375,9 @@ static void append_stream(const struct stream_spec *spec)
     append_number(spec->count);
     append_number(spec->last_ms);
     append_number(0);
+    const uint64_t past[] = {spec->first_ms, 0, spec->deleted_ms, 0, spec->added};
     for (int i = 0; i < 5 && spec->type != 15; i++)
-        append_number(1);
+        append_number(past[i]);
     int groups = count_texts(spec->groups);
     append_number((uint64_t)groups);
     for (int i = 0; i < groups; i++)
@@ -276,26 +400,87 @@ static int load(void)
     return fixture_load(&keyspace, dump.data, dump.length, &(struct rdb_load_options){0}, &result, &error);
 }
 
-Test(rdb_stream, every_layout_comes_back)
+/* The body of the dump that was made, without magic word, type, key and end. */
+static struct slice made_body(void)
 {
-    static const uint8_t types[] = {15, 19, 21};
+    enum { HEAD_BYTES = 9 + 1 + 2 };
+    return (struct slice){dump.data + HEAD_BYTES, dump.length - HEAD_BYTES - 9};
+}
+
+static void expect_body(const char *name, uint8_t type, struct slice body)
+{
+    struct buffer again = {0};
+    rdb_dump_entry(find(name), false, &again);
+    cr_assert_eq((uint8_t)again.data[0], type);
+    cr_assert_eq(again.length, 1 + body.length + RDB_DUMP_FOOTER_BYTES);
+    cr_assert_arr_eq(again.data + 1, body.data, body.length);
+    cr_assert_eq(again.data[again.length - RDB_DUMP_FOOTER_BYTES], type == 21 ? 11 : 10);
+    cr_assert_eq(restore("again", (struct slice){again.data, again.length}), 0);
+    cr_assert(fixture_same_value(find(name), find("again")));
+    buffer_free(&again);
+}
+
+Test(rdb_stream, layouts_come_back)
+{
+    static const uint8_t types[] = {19, 21};
     for (size_t i = 0; i < sizeof(types); i++) {
         struct stream_spec spec = sound;
-        struct buffer again = {0};
         spec.type = types[i];
         make_dump(&spec);
         cr_assert_eq(load(), 0, "%s", error.text);
-        size_t body = dump.length - 9 - 1 - 2 - 9; /* magic word, type, key, end */
-        rdb_dump_entry(find("k"), false, &again);
-        cr_assert_eq(again.data[0], types[i]);
-        cr_assert_eq(again.length, 1 + body + RDB_DUMP_FOOTER_BYTES);
-        cr_assert_arr_eq(again.data + 1, dump.data + 12, body);
-        cr_assert_eq(again.data[again.length - RDB_DUMP_FOOTER_BYTES], types[i] == 21 ? 11 : 10);
-        cr_assert_eq(restore("copy", (struct slice){again.data, again.length}), 0);
-        cr_assert(fixture_same_value(find("k"), find("copy")));
-        buffer_free(&again);
+        expect_body("k", types[i], made_body());
         keyspace_flush(db, false);
     }
+}
+
+/* As Redis makes up what is not in it. */
+Test(rdb_stream, the_oldest_layout_becomes_the_usual_one)
+{
+    struct stream_spec spec = sound;
+    spec.type = 15;
+    make_dump(&spec);
+    cr_assert_eq(load(), 0, "%s", error.text);
+    spec.type = 19;
+    spec.deleted_ms = 0;
+    spec.added = 3;
+    spec.entries_read = 0;
+    make_dump(&spec);
+    expect_body("k", 19, made_body());
+}
+
+Test(rdb_stream, an_empty_stream_of_the_oldest_layout)
+{
+    static const char body[] = "\0\0\x05\0\x81\xff\xff\xff\xff\xff\xff\xff\xff"
+                               "\x81\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\x01\x01g\x03\0\0\0\0";
+    dump_append(&dump, "REDIS0009\x0f\x01k\0\0\x05\0\x01\x01g\x03\0\0\0");
+    dump_end(&dump);
+    cr_assert_eq(load(), 0, "%s", error.text);
+    expect_body("k", 19, (struct slice){body, sizeof(body) - 1});
+}
+
+Test(rdb_stream, times_of_activity_are_kept)
+{
+    struct key from = key_make(slice_from_string("k")), to = key_make(slice_from_string("copy"));
+    struct stream_spec spec = sound;
+    spec.type = 21;
+    make_dump(&spec);
+    cr_assert_eq(load(), 0, "%s", error.text);
+    keyspace_copy(db, &from, db, &to, NULL);
+    const struct stream_group *group = stream_group_at(&stream_of("copy")->groups, 0);
+    cr_assert_eq(memcmp(&stream_consumer_at(group, 1)->seen_ms, "seentime", 8), 0);
+    cr_assert_eq(memcmp(&stream_consumer_at(group, 1)->active_ms, "acttime.", 8), 0);
+    expect_body("copy", 21, made_body());
+}
+
+/* What the first entry is, can be seen; what others say of it is not believed. */
+Test(rdb_stream, a_first_identifier_that_is_not_the_first)
+{
+    struct stream_spec spec = sound;
+    spec.first_ms = 9;
+    make_dump(&spec);
+    cr_assert_eq(load(), 0, "%s", error.text);
+    make_dump(&sound);
+    expect_body("k", 19, made_body());
 }
 
 static void expect_fault(const char *what, const struct stream_spec *spec)
@@ -343,6 +528,22 @@ Test(rdb_stream, damaged_nodes)
     };
     for (size_t i = 0; i < sizeof(second_nodes) / sizeof(*second_nodes); i++)
         FAULT("a node is damaged", spec.nodes[1].words = second_nodes[i]);
+    FAULT("a node has no entries", spec.nodes[1].words = "0 0 1 f 0");
+}
+
+/* Flags that are written longer than they need to be: marking the entry deleted would move the next one. */
+Test(rdb_stream, flags_are_small_integers)
+{
+    static const char listpack[] = "\x20\0\0\0\x0b\0\x01\x01\0\x01\0\x01\0\x01"
+                                   "\xf1\0\0\x03\0\x01\0\x01\x01\x01\x81"
+                                   "f\x02\x07\x01\x06\x01\xff";
+    dump_append(&dump, "REDIS0010\x13\x01k\x01\x10");
+    append_id(5, 16);
+    dump_append_string(&dump, listpack, sizeof(listpack) - 1);
+    dump_append(&dump, "\x01\x05\0\x05\0\0\0\x01\0");
+    dump_end(&dump);
+    cr_assert_eq(load(), -EBADMSG);
+    cr_assert_str_eq(error.text, "key \"k\", stream (2): a node is damaged");
 }
 
 Test(rdb_stream, entries_out_of_order)
@@ -352,6 +553,7 @@ Test(rdb_stream, entries_out_of_order)
     FAULT("entries are not in order", spec.nodes[1].words = "1 0 0 0 0 -1 0 1 f 7 6"); /* below its node's */
     FAULT("entries are not in order", spec.nodes[1].words = "2 0 1 f 0 2 0 5 v 4 2 0 5 v 4"); /* the same */
     FAULT("entries are not in order", spec.nodes[1].words = "2 0 1 f 0 2 0 5 v 4 2 0 4 v 4");
+    FAULT("entries are not in order", spec.nodes[0].ms = 0); /* 0-0 is no entry's */
     FAULT("the last identifier is not the last", spec.last_ms = 8);
     FAULT("the count of entries is wrong", spec.count = 4);
     FAULT("the count of entries is wrong", spec.count = 2);
@@ -361,6 +563,8 @@ Test(rdb_stream, damaged_groups)
 {
     FAULT("a group or consumer occurs twice", spec.groups[1] = "g");
     FAULT("a group or consumer occurs twice", spec.consumers[1] = "ann");
+    FAULT("groups or consumers are not in order", spec.groups[1] = "f");
+    FAULT("groups or consumers are not in order", spec.consumers[0] = "bobo");
     FAULT("pending entries are not in order", spec.pending[1] = 5, spec.owned[1][0] = 0);
     FAULT("pending entries are not in order", spec.pending[1] = 4);
     FAULT("a pending entry has no consumer", spec.owned[1][0] = 0);
