@@ -251,6 +251,6 @@ static void generate(struct command *command, struct prng *prng)
     command_normalize(command, mask_stream_times);
 }
 
-static const char *const config[] = {"stream-node-max-entries", "5", "stream-node-max-bytes", "300", NULL};
+static const char *const config[] = {"stream-node-max-entries", "5", "stream-node-max-bytes", "4096", NULL};
 
 const struct generator generator_stream = {.name = "stream", .config = config, .generate = generate};

@@ -27,8 +27,8 @@ static void add_key_and_group(struct command *command, struct prng *prng)
 
 static void generate_group(struct command *command, struct prng *prng)
 {
-    const char *name = pick_word(prng, "CREATE", "CREATE", "CREATE", "SETID", "SETID", "DESTROY",
-                                 "CREATECONSUMER", "DELCONSUMER", "nosuch");
+    const char *name = pick_word(prng, "CREATE", "CREATE", "CREATE", "CREATE", "CREATE", "SETID", "SETID",
+                                 "DESTROY", "CREATECONSUMER", "DELCONSUMER");
     bool gives_id = strcmp(name, "CREATE") == 0 || name[0] == 'S';
     command_add(command, "XGROUP");
     command_add(command, name);
@@ -38,7 +38,7 @@ static void generate_group(struct command *command, struct prng *prng)
             arg_stream_id(command, prng);
         else
             command_add(command, pick_word(prng, "0", "0", "$"));
-        if (name[0] == 'C' && prng_one_in(prng, 3))
+        if (name[0] == 'C' && prng_one_in(prng, 2))
             arg_word(command, prng, "MKSTREAM");
         if (prng_one_in(prng, 4)) {
             arg_word(command, prng, "ENTRIESREAD");
@@ -75,7 +75,7 @@ static void generate_acknowledge(struct command *command, struct prng *prng)
 {
     command_add(command, "XACK");
     add_key_and_group(command, prng);
-    for (int64_t left = prng_between(prng, 1, 4); left > 0; left--)
+    for (int64_t left = prng_between(prng, 1, 6); left > 0; left--)
         arg_stream_id(command, prng);
 }
 
@@ -115,7 +115,7 @@ static void generate_pending(struct command *command, struct prng *prng)
 /* Times that other commands can tell apart: see add_filter_since. */
 static void add_claim_option(struct command *command, struct prng *prng)
 {
-    switch (prng_below(prng, 7)) {
+    switch (prng_below(prng, 8)) {
     case 0:
     case 1:
         arg_word(command, prng, "IDLE");
@@ -131,9 +131,10 @@ static void add_claim_option(struct command *command, struct prng *prng)
         arg_int_between(command, prng, 0, 9);
         break;
     case 4:
+    case 5:
         arg_word(command, prng, "FORCE");
         break;
-    case 5:
+    case 6:
         arg_word(command, prng, "JUSTID");
         break;
     default:
@@ -148,7 +149,7 @@ static void generate_claim(struct command *command, struct prng *prng)
     add_key_and_group(command, prng);
     arg_consumer(command, prng);
     add_filter_since(command, prng);
-    for (int64_t left = prng_between(prng, 1, prng_one_in(prng, 3) ? 10 : 3); left > 0; left--)
+    for (int64_t left = prng_between(prng, 1, 10); left > 0; left--)
         arg_stream_id(command, prng);
     for (uint64_t left = prng_below(prng, 4); left > 0; left--)
         add_claim_option(command, prng);
@@ -210,7 +211,7 @@ static void generate_change(struct command *command, struct prng *prng)
         arg_stream_only(command, prng);
         break;
     case 2:
-        command_add(command, prng_one_in(prng, 2) ? "DEBUG" : "DEL");
+        command_add(command, prng_one_in(prng, 3) ? "DEL" : "DEBUG");
         if (command->text.size == strlen("DEL"))
             arg_stream(command, prng);
         else

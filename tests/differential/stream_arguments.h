@@ -11,7 +11,8 @@
  * sequence number in one millisecond, so that streams grow whatever came before.
  */
 
-/* One of five keys that only hold streams; arg_stream gives any other key now and then. */
+/* One of five keys that only hold streams, the first ones most often; arg_stream gives any other key now and
+ * then. */
 void arg_stream_only(struct command *command, struct prng *prng);
 void arg_stream(struct command *command, struct prng *prng);
 
