@@ -157,25 +157,28 @@ static uint64_t trim_stream(struct call *call, const struct key *key, struct str
 
 /* ---- XADD ---- */
 
-/* Settles the parts of the identifier that are made here. Returns false when it would not be the last one. */
-static bool settle_id(const struct call *call, const struct stream_value *stream,
-                      struct stream_options *options)
+static const char not_last[] =
+    "ERR The ID specified in XADD is equal or smaller than the target stream top item";
+static const char too_large[] = "ERR Elements are too large to be stored";
+
+/* Settles the parts of the identifier that are made here. Returns what is wrong, or NULL. */
+static const char *settle_id(const struct call *call, const struct stream_value *stream,
+                             struct stream_options *options)
 {
     const struct stream_id last = stream ? stream->last : STREAM_ID_NONE;
     struct stream_id *id = &options->id;
     if (options->makes_ms) {
         *id = (struct stream_id){(uint64_t)call->keyspace->now_ms, 0};
         if (id->ms > last.ms)
-            return true;
+            return NULL;
         *id = last;
-        return stream_id_increment(id);
-    }
-    if (options->makes_sequence && id->ms == last.ms) {
+        stream_id_increment(id);
+    } else if (options->makes_sequence && id->ms == last.ms) {
         if (last.sequence == UINT64_MAX)
-            return false;
+            return too_large; /* so Redis says */
         id->sequence = last.sequence + 1;
     }
-    return stream_id_is_less(last, *id);
+    return stream_id_is_less(last, *id) ? NULL : not_last;
 }
 
 static bool fields_fit(const struct call *call, int first)
@@ -192,10 +195,10 @@ static bool settle_entry(struct call *call, const struct stream_value *stream, s
     if (stream && stream_id_is_equal(stream->last, STREAM_ID_MAX))
         return reply_failed(call,
                             "ERR The stream has exhausted the last possible ID, unable to add more items");
-    if (!settle_id(call, stream, options))
-        return reply_failed(
-            call, "ERR The ID specified in XADD is equal or smaller than the target stream top item");
-    return fields_fit(call, options->next) || reply_failed(call, "ERR Elements are too large to be stored");
+    const char *wrong = settle_id(call, stream, options);
+    if (wrong)
+        return reply_failed(call, wrong);
+    return fields_fit(call, options->next) || reply_failed(call, too_large);
 }
 
 static struct stream_value *create_stream(struct call *call, const struct key *key)
@@ -329,9 +332,6 @@ static struct stream_id last_live_id(const struct stream_value *stream)
 static bool setid_check(struct call *call, const struct stream_value *stream,
                         const struct stream_setid *setid)
 {
-    if (stream_id_is_less(setid->id, stream->highest_deleted))
-        return reply_failed(call,
-                            "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id");
     if (stream->length == 0)
         return true;
     if (stream_id_is_less(setid->id, last_live_id(stream)))

@@ -13,18 +13,29 @@ struct pending_group {
     struct stream_group *group;
 };
 
-static bool pending_find_group(struct call *call, struct pending_group *found)
+/* Looks for the group; false when the key holds no stream. */
+static bool pending_look(struct call *call, struct pending_group *found)
 {
     found->key = call_key(call, 1);
     if (!stream_call_read(call, &found->key, &found->stream))
         return false;
     found->group = found->stream ? stream_group_find(&found->stream->groups, call->argv[2]) : NULL;
+    return true;
+}
+
+static bool pending_require(struct call *call, const struct pending_group *found)
+{
     if (found->group)
         return true;
     struct slice key = call->argv[1], group = call->argv[2];
     reply_errorf(call->reply, "NOGROUP No such key '%.*s' or consumer group '%.*s'",
                  argument_quoted_length(key), key.data, argument_quoted_length(group), group.data);
     return false;
+}
+
+static bool pending_find_group(struct call *call, struct pending_group *found)
+{
+    return pending_look(call, found) && pending_require(call, found);
 }
 
 /* Dumps may hold any times: the difference wraps. */
@@ -394,7 +405,7 @@ void cmd_xautoclaim(struct call *call)
     struct claim claim = {
         .call = call, .delivered_ms = call->keyspace->now_ms, .deliveries = DELIVERIES_ONE_MORE};
     struct sweep sweep = {.count = COUNT_USUAL};
-    if (!sweep_read(&claim, &sweep) || !pending_find_group(call, &claim.in))
+    if (!pending_look(call, &claim.in) || !sweep_read(&claim, &sweep) || !pending_require(call, &claim.in))
         return;
     struct reply *reply = call->reply;
     reply_array(reply, 3);

@@ -31,9 +31,8 @@ static bool read_key_words(struct call *call, struct stream_read *read, int inde
     read->key_count = words / 2;
     if (words % 2 == 0)
         return true;
-    reply_errorf(call->reply,
-                 "ERR Unbalanced '%s' list of streams: for each stream key an ID or '%c' must be specified.",
-                 call->command->name, read->is_group ? '>' : '$');
+    reply_error(call->reply, "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be "
+                             "specified.");
     return false;
 }
 

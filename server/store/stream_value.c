@@ -433,7 +433,8 @@ uint64_t stream_trim(struct stream_value *stream, const struct stream_trim *trim
 bool stream_may_have_tombstone(const struct stream_value *stream, struct stream_id from, struct stream_id to)
 {
     struct stream_id deleted = stream->highest_deleted;
-    if (stream->length == 0 || stream_id_is_equal(deleted, STREAM_ID_NONE))
+    /* One in front of the first entry is no gap. */
+    if (stream->length == 0 || stream_id_is_less(deleted, stream->first))
         return false;
     return !stream_id_is_less(deleted, from) && !stream_id_is_less(to, deleted);
 }
