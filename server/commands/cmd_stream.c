@@ -159,7 +159,6 @@ static uint64_t trim_stream(struct call *call, const struct key *key, struct str
 
 static const char not_last[] =
     "ERR The ID specified in XADD is equal or smaller than the target stream top item";
-static const char too_large[] = "ERR Elements are too large to be stored";
 
 /* Settles the parts of the identifier that are made here. Returns what is wrong, or NULL. */
 static const char *settle_id(const struct call *call, const struct stream_value *stream,
@@ -175,7 +174,7 @@ static const char *settle_id(const struct call *call, const struct stream_value 
         stream_id_increment(id);
     } else if (options->makes_sequence && id->ms == last.ms) {
         if (last.sequence == UINT64_MAX)
-            return too_large; /* so Redis says */
+            return not_last;
         id->sequence = last.sequence + 1;
     }
     return stream_id_is_less(last, *id) ? NULL : not_last;
@@ -198,7 +197,7 @@ static bool settle_entry(struct call *call, const struct stream_value *stream, s
     const char *wrong = settle_id(call, stream, options);
     if (wrong)
         return reply_failed(call, wrong);
-    return fields_fit(call, options->next) || reply_failed(call, too_large);
+    return fields_fit(call, options->next) || reply_failed(call, "ERR Elements are too large to be stored");
 }
 
 static struct stream_value *create_stream(struct call *call, const struct key *key)

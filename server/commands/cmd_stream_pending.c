@@ -9,22 +9,26 @@
 /* The key and group that arguments 1 and 2 name. */
 struct pending_group {
     struct key key;
+    const struct entry *entry; /* NULL: none */
     struct stream_value *stream;
     struct stream_group *group;
 };
 
-/* Looks for the group; false when the key holds no stream. */
-static bool pending_look(struct call *call, struct pending_group *found)
+/* Looks the key up; whether it holds what is needed is seen later. */
+static void pending_look(struct call *call, struct pending_group *found)
 {
     found->key = call_key(call, 1);
-    if (!stream_call_read(call, &found->key, &found->stream))
-        return false;
-    found->group = found->stream ? stream_group_find(&found->stream->groups, call->argv[2]) : NULL;
-    return true;
+    found->entry = call_find(call, &found->key, LOOKUP_READ);
 }
 
-static bool pending_require(struct call *call, const struct pending_group *found)
+static bool pending_require(struct call *call, struct pending_group *found)
 {
+    if (found->entry && found->entry->type != VALUE_STREAM) {
+        call_reply_wrong_type(call);
+        return false;
+    }
+    found->stream = found->entry ? stream_of(found->entry) : NULL;
+    found->group = found->stream ? stream_group_find(&found->stream->groups, call->argv[2]) : NULL;
     if (found->group)
         return true;
     struct slice key = call->argv[1], group = call->argv[2];
@@ -35,7 +39,8 @@ static bool pending_require(struct call *call, const struct pending_group *found
 
 static bool pending_find_group(struct call *call, struct pending_group *found)
 {
-    return pending_look(call, found) && pending_require(call, found);
+    pending_look(call, found);
+    return pending_require(call, found);
 }
 
 /* Dumps may hold any times: the difference wraps. */
@@ -405,7 +410,8 @@ void cmd_xautoclaim(struct call *call)
     struct claim claim = {
         .call = call, .delivered_ms = call->keyspace->now_ms, .deliveries = DELIVERIES_ONE_MORE};
     struct sweep sweep = {.count = COUNT_USUAL};
-    if (!pending_look(call, &claim.in) || !sweep_read(&claim, &sweep) || !pending_require(call, &claim.in))
+    pending_look(call, &claim.in);
+    if (!sweep_read(&claim, &sweep) || !pending_require(call, &claim.in))
         return;
     struct reply *reply = call->reply;
     reply_array(reply, 3);
