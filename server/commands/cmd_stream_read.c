@@ -160,7 +160,7 @@ static void group_advance(struct stream_group *group, const struct stream_value 
 {
     bool known = group->entries_read != ENTRIES_READ_UNKNOWN;
     if (known && !stream_may_have_tombstone(stream, id, STREAM_ID_MAX))
-        group->entries_read++;
+        group->entries_read = (int64_t)((uint64_t)group->entries_read + 1); /* XGROUP may have set the most */
     else if (stream->entries_added)
         group->entries_read = stream_estimate_read(stream, id);
     group->last = id;

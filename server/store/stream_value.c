@@ -456,5 +456,5 @@ int64_t stream_estimate_read(const struct stream_value *stream, struct stream_id
                  stream_id_is_less(stream->highest_deleted, stream->first);
     if (!whole)
         return ENTRIES_READ_UNKNOWN;
-    return added - (int64_t)stream->length + stream_id_is_equal(id, stream->first);
+    return (int64_t)(stream->entries_added - stream->length + stream_id_is_equal(id, stream->first));
 }

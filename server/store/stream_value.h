@@ -9,9 +9,10 @@
 /*
  * A stream: nodes of entries (stream_node.h) in a tree by the identifier of each node, and consumer groups.
  *
- * Invariants: length is how many live entries there are; first is the identifier of the first live one (0-0:
- * there is none); entries ascend; none is behind last. A node may hold deleted entries alone: trimming leaves
- * such nodes, as in Redis. Main thread only; a forked child may read.
+ * Invariants: length is how many live entries there are; first is the identifier of the first live one (there
+ * is none: 0-0, or what its dump said, which only XINFO shows); entries ascend; none is behind last; no node is
+ * without entries, but all of them may be deleted: trimming leaves such nodes, as in Redis. Main thread only; a
+ * forked child may read.
  */
 
 /* A node's listpack in memory. It may be followed by room to grow. */
