@@ -427,7 +427,7 @@ Test(dumps, without_checksums)
     go_round(&tested, &oracle, 5, true);
 }
 
-/* ---- what has no commands here ---- */
+/* ---- streams ---- */
 
 static void fill_streams(redisContext *on)
 {
@@ -466,6 +466,10 @@ Test(dumps, streams_stay_whole)
     expect_same_dumps();
     expect(tested.client, "stream", "TYPE long");
     expect_prefix(tested.client, "(error) WRONGTYPE", "LPUSH long x");
+    expect(tested.client, "stream", "OBJECT ENCODING long");
+    expect(tested.client, "248", "XLEN long");
+    expect_prefix(tested.client, "[139, ", "XPENDING long workers");
+    cr_assert_gt(client_integer(tested.client, "MEMORY USAGE long"), 1000);
     expect_prefix(tested.client, "[0, [", "SCAN 0 COUNT 100 TYPE stream");
     expect(oracle.client, "OK", "FLUSHALL");
     transfer(&tested, &oracle);
@@ -494,6 +498,21 @@ Test(dumps, streams_are_keys_like_others)
     expect_same_data(true);
     stop_both();
 }
+
+/* What commands made here is in dumps as what Redis made of them; groups have times of their own. */
+Test(dumps, streams_made_by_commands)
+{
+    static const char *const without_times[] = {"mixed", "empty", "gone", "edge"};
+    start_both(NULL, NULL);
+    fill_streams(oracle.client);
+    fill_streams(tested.client);
+    expect_same_reply("long", 4, "DEBUG DIGEST-VALUE %b");
+    for (size_t i = 0; i < LENGTH(without_times); i++)
+        expect_same_reply(without_times[i], strlen(without_times[i]), "DUMP %b");
+    stop_both();
+}
+
+/* ---- what has no commands here ---- */
 
 static void expect_libraries(redisContext *on, const char *wanted)
 {

@@ -472,6 +472,18 @@ Test(rdb_stream, times_of_activity_are_kept)
     expect_body("copy", 21, made_body());
 }
 
+Test(rdb_stream, any_numbers_of_the_past_are_believed)
+{
+    struct stream_spec spec = sound;
+    spec.added = UINT64_C(1) << 63; /* sanitizers look on */
+    spec.entries_read = UINT64_C(1) << 63;
+    spec.deleted_ms = 0;
+    make_dump(&spec);
+    cr_assert_eq(load(), 0, "%s", error.text);
+    expect_body("k", 19, made_body());
+    cr_assert_eq(stream_estimate_read(stream_of("k"), (struct stream_id){3, 1}), INT64_MAX - 2);
+}
+
 /* What the first entry is, can be seen; what others say of it is not believed. */
 Test(rdb_stream, a_first_identifier_that_is_not_the_first)
 {
