@@ -10,9 +10,9 @@
  * A stream: nodes of entries (stream_node.h) in a tree by the identifier of each node, and consumer groups.
  *
  * Invariants: length is how many live entries there are; first is the identifier of the first live one (there
- * is none: 0-0, or what its dump said, which only XINFO shows); entries ascend; none is behind last; no node is
- * without entries, but all of them may be deleted: trimming leaves such nodes, as in Redis. Main thread only; a
- * forked child may read.
+ * is none: 0-0, or what its dump said, which only XINFO shows); entries ascend; none is behind last; no node
+ * is without entries, but all of them may be deleted: trimming leaves such nodes, as in Redis. Main thread
+ * only; a forked child may read.
  */
 
 /* A node's listpack in memory. It may be followed by room to grow. */
