@@ -28,7 +28,7 @@ static void move_clock(int64_t later_ms)
     keyspace_set_time(&fixture.keyspace, FIXTURE_NOW_MS + later_ms);
 }
 
-/* Entries 1-1 to count-1 of s, with a group g that has given all of them to consumer c. */
+/* Entries 1-1 to count-1 of s, with a group g that has given all of them to consumer c, some at a time. */
 static void deliver(int count)
 {
     for (int i = 1; i <= count; i++) {
@@ -37,7 +37,8 @@ static void deliver(int count)
         fixture_run(&fixture, line);
     }
     fixture_expect(&fixture, "XGROUP CREATE s g 0", "+OK|");
-    fixture_run(&fixture, "XREADGROUP GROUP g c STREAMS s >");
+    for (int given = 0; given < count; given += 1000)
+        fixture_run(&fixture, "XREADGROUP GROUP g c COUNT 1000 STREAMS s >");
 }
 
 Test(cmd_stream_group, changes_are_counted_and_reported)
