@@ -1,4 +1,5 @@
 /* Streams: adding, deleting, trimming and reading ranges. Main thread only. */
+#include "base/check.h"
 #include "commands/handlers.h"
 #include "commands/stream_call.h"
 
@@ -328,15 +329,32 @@ static struct stream_id last_live_id(const struct stream_value *stream)
     return entry.id;
 }
 
+/* The last identifier in the nodes, though its entry may be deleted. */
+static struct stream_id last_kept_id(const struct stream_value *stream)
+{
+    struct id_place place = id_tree_last(&stream->nodes);
+    struct stream_node node;
+    struct stream_entry entry = {.at = NULL};
+    if (!id_place_is_valid(place))
+        return STREAM_ID_NONE;
+    const struct stream_block *block = *id_place_pointer(place);
+    CHECK(stream_node_open(&node, block->listpack, id_place_id(place)));
+    while (stream_node_next(&node, &entry) == STREAM_STEP_ENTRY)
+        ;
+    return entry.id;
+}
+
 static bool setid_check(struct call *call, const struct stream_value *stream,
                         const struct stream_setid *setid)
 {
-    if (stream->length == 0)
-        return true;
-    if (stream_id_is_less(setid->id, last_live_id(stream)))
+    if (stream->length && stream_id_is_less(setid->id, last_live_id(stream)))
         return reply_failed(call,
                             "ERR The ID specified in XSETID is smaller than the target stream top item");
-    if (setid->entries_added >= 0 && (uint64_t)setid->entries_added < stream->length)
+    /* Redis lets new entries come behind such ones, which puts its nodes out of order. */
+    if (stream_id_is_less(setid->id, last_kept_id(stream)))
+        return reply_failed(call,
+                            "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id");
+    if (stream->length && setid->entries_added >= 0 && (uint64_t)setid->entries_added < stream->length)
         return reply_failed(
             call, "ERR The entries_added specified in XSETID is smaller than the target stream length");
     return true;
