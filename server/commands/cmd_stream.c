@@ -1,5 +1,4 @@
 /* Streams: adding, deleting, trimming and reading ranges. Main thread only. */
-#include "base/check.h"
 #include "commands/handlers.h"
 #include "commands/stream_call.h"
 
@@ -319,42 +318,15 @@ static bool setid_read_options(struct call *call, struct stream_setid *setid)
     return true;
 }
 
-/* The identifier of the last entry that lives. */
-static struct stream_id last_live_id(const struct stream_value *stream)
-{
-    struct stream_cursor cursor;
-    struct stream_entry entry = {.at = NULL};
-    stream_cursor_begin(&cursor, stream, STREAM_ID_NONE, STREAM_ID_MAX, true);
-    stream_cursor_next(&cursor, &entry);
-    return entry.id;
-}
-
-/* The last identifier in the nodes, though its entry may be deleted. */
-static struct stream_id last_kept_id(const struct stream_value *stream)
-{
-    struct id_place place = id_tree_last(&stream->nodes);
-    struct stream_node node;
-    struct stream_entry entry = {.at = NULL};
-    if (!id_place_is_valid(place))
-        return STREAM_ID_NONE;
-    const struct stream_block *block = *id_place_pointer(place);
-    CHECK(stream_node_open(&node, block->listpack, id_place_id(place)));
-    while (stream_node_next(&node, &entry) == STREAM_STEP_ENTRY)
-        ;
-    return entry.id;
-}
-
 static bool setid_check(struct call *call, const struct stream_value *stream,
                         const struct stream_setid *setid)
 {
-    if (stream->length && stream_id_is_less(setid->id, last_live_id(stream)))
+    if (stream->length == 0)
+        return true;
+    if (stream_id_is_less(setid->id, stream_last_live(stream)))
         return reply_failed(call,
                             "ERR The ID specified in XSETID is smaller than the target stream top item");
-    /* Redis lets new entries come behind such ones, which puts its nodes out of order. */
-    if (stream_id_is_less(setid->id, last_kept_id(stream)))
-        return reply_failed(call,
-                            "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id");
-    if (stream->length && setid->entries_added >= 0 && (uint64_t)setid->entries_added < stream->length)
+    if (setid->entries_added >= 0 && (uint64_t)setid->entries_added < stream->length)
         return reply_failed(
             call, "ERR The entries_added specified in XSETID is smaller than the target stream length");
     return true;
@@ -375,7 +347,7 @@ void cmd_xsetid(struct call *call)
     }
     if (!setid_check(call, stream, &setid))
         return;
-    stream->last = setid.id;
+    stream_set_last(stream, setid.id);
     if (setid.entries_added >= 0)
         stream->entries_added = (uint64_t)setid.entries_added;
     if (!stream_id_is_equal(setid.highest_deleted, STREAM_ID_NONE))

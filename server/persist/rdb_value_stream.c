@@ -291,9 +291,9 @@ static int read_totals(struct stream_reading *reading)
         return error;
     if (said.length != stream->length)
         return fault(reading, "the count of entries is wrong");
-    if (stream_id_is_less(said.last, reading->last))
+    if (stream_id_is_less(said.last, stream_last_live(stream)))
         return fault(reading, "the last identifier is not the last");
-    stream->last = said.last;
+    stream_set_last(stream, said.last);
     stream->highest_deleted = said.highest_deleted;
     stream->entries_added = said.entries_added;
     if (stream->length == 0)

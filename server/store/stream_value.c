@@ -327,6 +327,14 @@ bool stream_has(const struct stream_value *stream, struct stream_id id)
     return stream_cursor_next(&cursor, &entry);
 }
 
+struct stream_id stream_last_live(const struct stream_value *stream)
+{
+    struct stream_cursor cursor;
+    struct stream_entry entry;
+    stream_cursor_begin(&cursor, stream, STREAM_ID_NONE, STREAM_ID_MAX, true);
+    return stream_cursor_next(&cursor, &entry) ? entry.id : STREAM_ID_NONE;
+}
+
 /* ---- removing ---- */
 
 static void update_first(struct stream_value *stream)
@@ -426,6 +434,45 @@ uint64_t stream_trim(struct stream_value *stream, const struct stream_trim *trim
     if (removed)
         update_first(stream);
     return removed;
+}
+
+/* ---- setting the last identifier ---- */
+
+/* Cuts a node before the first entry behind an identifier. Returns how many entries that leaves. */
+static uint64_t cut_node(struct stream_value *stream, struct id_place place, struct stream_id last)
+{
+    char *listpack = block_of(place)->listpack;
+    struct stream_node node = node_open(block_of(place), id_place_id(place));
+    const struct stream_node before = node;
+    struct stream_entry entry;
+    uint64_t kept = 0, removed = 0;
+    int64_t elements = 0;
+    size_t end = 0;
+    while (stream_node_next(&node, &entry) == STREAM_STEP_ENTRY) {
+        bool stays = !stream_id_is_less(last, entry.id);
+        kept += stays;
+        if (!stays && removed++ == 0)
+            end = (size_t)(entry.at - listpack);
+    }
+    if (removed == 0)
+        return kept;
+    for (const char *at = listpack + end; !listpack_is_end(at); at = listpack_next(at))
+        elements++;
+    listpack[end] = (char)LISTPACK_END;
+    listpack_adjust(listpack, end + 1, -elements);
+    node_set_counts(stream, place, before.live, before.deleted - removed);
+    return kept;
+}
+
+void stream_set_last(struct stream_value *stream, struct stream_id last)
+{
+    struct id_place place;
+    while (id_place_is_valid(place = id_tree_last(&stream->nodes)) &&
+           stream_id_is_less(last, node_last_id(place))) {
+        if (cut_node(stream, place, last) == 0)
+            node_remove(stream, place);
+    }
+    stream->last = last;
 }
 
 /* ---- counting what a group has read ---- */

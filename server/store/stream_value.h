@@ -71,6 +71,10 @@ struct stream_trim {
 /* Returns how many entries went. */
 uint64_t stream_trim(struct stream_value *stream, const struct stream_trim *trim);
 
+/* Sets the last identifier, behind which no entry lives. What nodes keep of deleted entries behind it goes,
+ * so that entries stay in order. */
+void stream_set_last(struct stream_value *stream, struct stream_id last);
+
 /* ---- reading ---- */
 
 /* Walks live entries in a range of identifiers, upwards or downwards. Valid until the stream changes. */
@@ -87,6 +91,9 @@ void stream_cursor_begin(struct stream_cursor *cursor, const struct stream_value
                          struct stream_id from, struct stream_id to, bool is_downwards);
 /* Goes on; false at the end. The entry points into the stream. */
 bool stream_cursor_next(struct stream_cursor *cursor, struct stream_entry *entry);
+
+/* The identifier of the last live entry; STREAM_ID_NONE when there is none. */
+struct stream_id stream_last_live(const struct stream_value *stream);
 
 /* Is there a live entry with this identifier? */
 bool stream_has(const struct stream_value *stream, struct stream_id id);

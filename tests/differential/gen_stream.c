@@ -141,11 +141,23 @@ static void generate_read(struct command *command, struct prng *prng)
     arg_streams(command, prng, add_read_id);
 }
 
+/* Mostly behind everything, or before. Behind what lives, but before what was deleted, redis-server lets its
+ * nodes get out of order. */
+static void arg_last_id(struct command *command, struct prng *prng)
+{
+    if (prng_one_in(prng, 10))
+        arg_stream_id(command, prng);
+    else if (prng_one_in(prng, 4))
+        command_format(command, "0-%d", (int)prng_below(prng, 3));
+    else
+        command_format(command, "9-%d", (int)prng_between(prng, 500, 5000));
+}
+
 static void generate_setid(struct command *command, struct prng *prng)
 {
     command_add(command, "XSETID");
     arg_stream(command, prng);
-    arg_stream_id(command, prng);
+    arg_last_id(command, prng);
     for (uint64_t left = prng_below(prng, 3); left > 0; left--) {
         if (prng_one_in(prng, 2)) {
             arg_word(command, prng, "ENTRIESADDED");
