@@ -75,6 +75,7 @@ void stream_group_detach(struct stream_groups *groups, struct stream_group *grou
  * do; adds what was freed to *freed. */
 bool stream_group_drain(struct stream_group *group, uint64_t budget, uint64_t *freed);
 
+/* To has none yet. */
 void stream_groups_copy(struct stream_groups *to, const struct stream_groups *from);
 size_t stream_groups_footprint_bytes(const struct stream_groups *groups);
 
