@@ -13,8 +13,9 @@ struct blocking_key {
     struct links waits; /* struct blocking_link, oldest first */
     struct links ready; /* in blocking.ready, or alone */
     struct database *db;
-    uint64_t hash;     /* of the name and the database */
-    bool is_for_terms; /* in blocking.ready for waits with terms alone */
+    uint64_t hash;      /* of the name and the database */
+    bool wakes_all;     /* in blocking.ready: for waits without terms */
+    bool wakes_readers; /* for those with terms */
     size_t length;
     char name[];
 };
@@ -80,21 +81,21 @@ static struct blocking_key *blocking_find_key(const struct blocking *blocking, c
     return slot ? *slot : NULL;
 }
 
-static void blocking_note_ready(struct blocking *blocking, struct blocking_key *key, bool is_for_terms)
+static void blocking_note_ready(struct blocking *blocking, struct blocking_key *key, bool for_all,
+                                bool for_readers)
 {
-    if (!links_is_empty(&key->ready)) {
-        key->is_for_terms &= is_for_terms;
-        return;
-    }
-    key->is_for_terms = is_for_terms;
-    links_append(&blocking->ready, &key->ready);
+    key->wakes_all |= for_all;
+    key->wakes_readers |= for_readers;
+    if (links_is_empty(&key->ready))
+        links_append(&blocking->ready, &key->ready);
 }
 
-/* May this be what readers of streams wait for: an entry, or the end of what they read? */
+/* May this be what readers of streams wait for: an entry, a key that comes or goes, the end of a group? */
 static bool event_wakes_readers(unsigned event_class, const char *event)
 {
-    return !(event_class & EVENT_STREAM) || strcmp(event, "xadd") == 0 ||
-           strcmp(event, "xgroup-destroy") == 0;
+    if (event_class & EVENT_STREAM)
+        return strcmp(event, "xadd") == 0 || strcmp(event, "xgroup-destroy") == 0;
+    return strcmp(event, "expire") != 0 && strcmp(event, "persist") != 0;
 }
 
 /* The keyspace's observer while somebody waits. */
@@ -106,11 +107,12 @@ static void blocking_on_changed(void *context, struct database *db, struct slice
     bool concerns_all = event_class & (EVENT_NEW | EVENT_GENERIC);
     if (event == NULL || event_class & EVENT_MISSED)
         return;
-    if (!concerns_all && (blocking->terms_count == 0 || !event_wakes_readers(event_class, event)))
+    bool concerns_readers = blocking->terms_count > 0 && event_wakes_readers(event_class, event);
+    if (!concerns_all && !concerns_readers)
         return;
     struct blocking_key *key = blocking_find_key(blocking, db, name, hash_in_database(db, name));
     if (key)
-        blocking_note_ready(blocking, key, !concerns_all);
+        blocking_note_ready(blocking, key, concerns_all, concerns_readers);
 }
 
 /* A database is emptied or gets other contents: who waits with terms looks at them afterwards. */
@@ -122,7 +124,7 @@ static void blocking_on_replacing(void *context, struct database *db, const stru
         struct blocking_wait *wait = links_container(at, struct blocking_wait, links);
         for (int i = 0; wait->has_terms && i < wait->place_count; i++) {
             if (wait->places[i].key->db == db)
-                blocking_note_ready(blocking, wait->places[i].key, true);
+                blocking_note_ready(blocking, wait->places[i].key, false, true);
         }
     }
 }
@@ -409,7 +411,8 @@ static void blocking_look(struct commands *commands, const struct blocking_link 
 static void blocking_serve_key(struct commands *commands, struct blocking_key *key)
 {
     const struct blocking *blocking = &commands->blocking;
-    const bool is_for_terms = key->is_for_terms;
+    const bool wakes_all = key->wakes_all, wakes_readers = key->wakes_readers;
+    key->wakes_all = key->wakes_readers = false;
     struct links *at = key->waits.next, *next;
     for (; at != &key->waits; at = next) {
         next = at->next;
@@ -419,7 +422,7 @@ static void blocking_serve_key(struct commands *commands, struct blocking_key *k
         if (entry == NULL && blocking->terms_count == 0)
             return;
         const struct blocking_link *place = links_container(at, struct blocking_link, links);
-        if (place->wait->has_terms || !is_for_terms)
+        if (place->wait->has_terms ? wakes_readers : wakes_all)
             blocking_look(commands, place, entry);
         if (last)
             return;
@@ -445,7 +448,7 @@ void blocking_check_database(struct commands *commands, struct database *db)
             struct blocking_key *key = wait->places[i].key;
             struct key name = key_make((struct slice){key->name, key->length});
             if (key->db == db && keyspace_find(db, &name, LOOKUP_QUIET))
-                blocking_note_ready(blocking, key, false);
+                blocking_note_ready(blocking, key, true, true);
         }
     }
 }
