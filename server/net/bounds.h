@@ -22,6 +22,7 @@ enum {
     NET_SEND_BYTES = 1000,
     NET_LONG_OUTPUT_BYTES = 100,
     NET_CLOSING_SHARE = 1000 * 1000,
+    NET_LEFT_MS = 500,
 #else
     NET_ARENA_BYTES = 2 * 1024 * 1024,
     /* One connection's input in one turn: bounds how long it can keep the others waiting. */
@@ -50,6 +51,8 @@ enum {
     NET_LONG_OUTPUT_BYTES = 16 * 1024,
     /* Closing sockets may take a turn one slice divided by this. */
     NET_CLOSING_SHARE = 2,
+    /* A client that has hung up and still has replies to get may stop taking them for so long. */
+    NET_LEFT_MS = 5 * 1000,
 #endif
     NET_PARCEL_SHARED_BYTES = 16 * 1024 * 1024,
     NET_SLICES_KEPT = 1024 * 1024,

@@ -438,11 +438,24 @@ size_t connection_go_on(struct connection *connection)
     return taken;
 }
 
+/* Sends what is queued for a connection that was left. */
+static void connection_go_on_leaving(struct connection *connection, int status)
+{
+    if (status >= 0)
+        output_flush(connection, false);
+    if (status < 0 || connection->output == NULL)
+        connection_destroy(connection);
+}
+
 static void connection_on_poll(uv_poll_t *poll, int status, int events)
 {
     struct connection *connection = (struct connection *)(void *)poll;
     struct worker *worker = connection->worker;
     CHECK(connection->magic == CONNECTION_MAGIC);
+    if (connection->flags & CONNECTION_LEFT) {
+        connection_go_on_leaving(connection, status);
+        return;
+    }
     if (connection->flags & CONNECTION_ENDED)
         return;
     if (status < 0) {
@@ -571,6 +584,30 @@ void connection_destroy(struct connection *connection)
     if (connection->polled)
         uv_poll_stop(&connection->poll);
     worker_close_socket(worker, connection);
+}
+
+void connection_leave(struct connection *connection)
+{
+    if (connection->output == NULL) {
+        connection_destroy(connection);
+        return;
+    }
+    connection->flags |= CONNECTION_LEFT;
+    connection->output->left_bytes = connection->output->bytes;
+    connection->output->left_since_ms = uv_now(connection->worker->loop);
+    connection_watch(connection);
+}
+
+void connection_check_left(struct connection *connection)
+{
+    struct output *output = connection->output;
+    uint64_t now_ms = uv_now(connection->worker->loop);
+    if (output->bytes < output->left_bytes) {
+        output->left_bytes = output->bytes;
+        output->left_since_ms = now_ms;
+    } else if (now_ms - output->left_since_ms > NET_LEFT_MS) {
+        connection_destroy(connection);
+    }
 }
 
 void connection_close(struct connection *connection)

@@ -272,7 +272,7 @@ static void connection_obey(struct connection *connection, unsigned orders)
     if (orders & ORDER_CLOSE)
         *flags |= CONNECTION_CLOSING | CONNECTION_DEAF;
     if (orders & ORDER_FREE) {
-        connection_destroy(connection);
+        connection_leave(connection);
         return;
     }
     if (orders & ORDER_DROP || (*flags & CONNECTION_CLOSING && connection->output == NULL))
@@ -333,6 +333,10 @@ void worker_check_limits(struct worker *worker)
     while (at != &worker->connections) {
         struct connection *connection = links_container(at, struct connection, links);
         at = at->next;
+        if (connection->flags & CONNECTION_LEFT) {
+            connection_check_left(connection);
+            continue;
+        }
         output_check_limit(connection);
         if (connection->flags & (CONNECTION_FULL | CONNECTION_PAUSED))
             connection_watch(connection);

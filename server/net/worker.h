@@ -15,7 +15,8 @@
  * What reads and writes sockets: a worker and its connections. See net.h for the turn of the loop.
  *
  * Everything here belongs to the thread of the worker's loop, but for what is marked otherwise. Connections
- * are freed when the main thread says so (ORDER_FREE), which it does after ITEM_GONE.
+ * are freed when the main thread says so (ORDER_FREE), which it does after ITEM_GONE; who has hung up its
+ * half only still gets the replies that are queued.
  */
 
 enum {
@@ -42,6 +43,7 @@ enum connection_flag {
     CONNECTION_TOLD = 1 << 15,    /* ITEM_GONE is on its way: no item may follow */
     CONNECTION_YIELDED = 1 << 16, /* parse nothing: its requests run in turns */
     CONNECTION_LAST = 1 << 17,    /* it has hung up; what it sent before is still to be parsed */
+    CONNECTION_LEFT = 1 << 18,    /* the main thread has forgotten it; it goes when its output has gone */
 };
 
 /* An argument that came in a block of its own. */
@@ -74,6 +76,8 @@ struct output {
     uint64_t bytes; /* not sent yet */
     uint64_t count;
     uint64_t soft_since_ms; /* when bytes went over the soft limit, by the loop's clock; 0: under it */
+    /* Of a connection that has been left: bytes at its last progress, and when that was. */
+    uint64_t left_bytes, left_since_ms;
 };
 
 /* Written by the worker, read by the main thread. */
@@ -189,6 +193,10 @@ void connection_adopt(struct connection *connection);
 size_t connection_go_on(struct connection *connection);
 /* Takes nothing more and sends nothing more. */
 void connection_end(struct connection *connection, enum gone_reason reason);
+/* The main thread has forgotten it: destroys it when what is queued is sent, or nobody takes that. */
+void connection_leave(struct connection *connection);
+/* Destroys a connection that was left and takes nothing for too long. */
+void connection_check_left(struct connection *connection);
 /* Forgets it and all it holds, then its socket is closed, soon. */
 void connection_destroy(struct connection *connection);
 /* Closes the socket; frees itself when libuv has let go of it. */

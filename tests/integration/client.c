@@ -5,6 +5,7 @@
 #include "integration/client.h"
 
 #include <stdarg.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,4 +210,22 @@ int run_shell(struct bytes *output, const char *format, ...)
     int status = pclose(pipe);
     bytes_release(&line);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int client_count_descriptors(const struct server_process *server)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)server->pid);
+    DIR *files = opendir(path);
+    fail_unless(files != NULL, "no %s", path);
+    int count = 0;
+    for (const struct dirent *entry; (entry = readdir(files));)
+        count += entry->d_name[0] != '.';
+    closedir(files);
+    return count;
+}
+
+void client_await_descriptors(const struct server_process *server, int expected)
+{
+    await(client_count_descriptors(server) == expected);
 }

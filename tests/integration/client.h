@@ -35,6 +35,12 @@ long long client_info_integer(redisContext *client, const char *field);
 /* Waits until a field of INFO has this value. */
 void client_await_info(redisContext *client, const char *field, const char *value);
 
+/* Files and sockets that a server has open. */
+int client_count_descriptors(const struct server_process *server);
+/* Waits until there are so many: a client that has gone is no longer counted, its socket may be closed later.
+ */
+void client_await_descriptors(const struct server_process *server, int expected);
+
 void expect_at(const char *file, int line, redisContext *client, const char *wanted, const char *format, ...);
 void expect_prefix_at(const char *file, int line, redisContext *client, const char *prefix,
                       const char *format, ...);

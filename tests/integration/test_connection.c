@@ -5,7 +5,6 @@
 #include "integration/client.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -137,28 +136,6 @@ Test(connection, idle_clients_are_closed_after_the_timeout)
     stop();
 }
 
-static int count_descriptors(void)
-{
-    char path[64];
-    snprintf(path, sizeof(path), "/proc/%d/fd", (int)server.pid);
-    DIR *files = opendir(path);
-    cr_assert(files != NULL);
-    int count = 0;
-    for (const struct dirent *entry; (entry = readdir(files));)
-        count += entry->d_name[0] != '.';
-    closedir(files);
-    return count;
-}
-
-/* A client that has gone is no longer counted; its socket may be closed a little later. */
-static void await_descriptors(int expected)
-{
-    enum { PATIENCE = 10000 };
-    for (int tries = 0; count_descriptors() != expected && tries < PATIENCE; tries++)
-        usleep(1000);
-    cr_assert_eq(count_descriptors(), expected);
-}
-
 Test(connection, counts_come_back_after_many_clients)
 {
     enum { CLIENTS = 300, ROUNDS = 3, TURNS = 10 };
@@ -169,7 +146,7 @@ Test(connection, counts_come_back_after_many_clients)
     client_await_info(client, "connected_clients", "1");
     for (int turn = 0; turn < TURNS; turn++) /* each closes a socket of who has gone, if there is one */
         expect(client, "PONG", "PING");
-    int descriptors = count_descriptors();
+    int descriptors = client_count_descriptors(&server);
     for (int round = 0; round < ROUNDS; round++) {
         for (int i = 0; i < CLIENTS; i++)
             server_connect_tcp(&server, &wires[i]);
@@ -179,7 +156,7 @@ Test(connection, counts_come_back_after_many_clients)
         for (int i = 0; i < CLIENTS; i++)
             wire_close(&wires[i]);
         client_await_info(client, "connected_clients", "1");
-        await_descriptors(descriptors);
+        client_await_descriptors(&server, descriptors);
     }
     cr_assert(client_info_integer(client, "total_connections_received") > CLIENTS * ROUNDS);
     bytes_release(&reply);

@@ -153,6 +153,52 @@ Test(misbehaving, who_hangs_up_early_gets_its_replies)
     stop();
 }
 
+enum { LONG_REPLIES = 20, LONG_BYTES = 1024 * 1024 };
+
+/* Asks for more than sockets hold, and hangs up its half. */
+static void ask_and_hang_up(redisContext *client, struct wire *wire)
+{
+    struct bytes requests = {0};
+    client_integer(client, "SETRANGE long %d x", LONG_BYTES - 1);
+    repeat(&requests, "GET long\r\n", LONG_REPLIES);
+    long long connections = client_info_integer(client, "total_connections_received");
+    server_connect(&server, wire);
+    cr_assert(wire_send(wire, requests.data, requests.size));
+    wire_finish_sending(wire);
+    bytes_release(&requests);
+    await(client_info_integer(client, "total_connections_received") == connections + 1);
+    await(client_info_integer(client, "connected_clients") == 1);
+}
+
+Test(misbehaving, who_hangs_up_before_it_reads_gets_long_replies)
+{
+    struct wire wire;
+    struct bytes replies = {0};
+    start(NULL);
+    redisContext *client = client_connect_unix(&server);
+    ask_and_hang_up(client, &wire);
+    cr_assert(wire_receive_rest(&wire, &replies));
+    cr_assert_eq(replies.size, LONG_REPLIES * (strlen("$1048576\r\n\r\n") + LONG_BYTES));
+    wire_close(&wire);
+    bytes_release(&replies);
+    redisFree(client);
+    stop();
+}
+
+Test(misbehaving, who_hangs_up_and_takes_nothing_is_let_go)
+{
+    struct wire wire;
+    start(NULL);
+    redisContext *client = client_connect_unix(&server);
+    expect(client, "PONG", "PING");
+    int descriptors = client_count_descriptors(&server);
+    ask_and_hang_up(client, &wire);
+    client_await_descriptors(&server, descriptors);
+    wire_close(&wire);
+    redisFree(client);
+    stop();
+}
+
 /* Connections that break off: while blocked, in the middle of a request, in the middle of a long reply, with
  * a reset. None may leave anything behind. */
 Test(misbehaving, who_breaks_off_leaves_nothing_behind)
