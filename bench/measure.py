@@ -78,6 +78,12 @@ def medians(samples):
 
 LOADS = ["ping_mbulk", "get", "set", "incr", "mset"]
 
+# Loads that redis-benchmark has no test for. XRANGE reads what XADD left.
+COMMANDS = {
+    "xadd": ["XADD", "stream", "MAXLEN", "~", "1000000", "*", "sensor", "__rand_int__", "value", "12.5"],
+    "xrange_10": ["XRANGE", "stream", "-", "+", "COUNT", "10"],
+}
+
 
 def requests_for(load, pipeline, quick):
     """Enough for a second or two."""
@@ -96,8 +102,9 @@ def run_benchmark(server, load, pipeline, count):
 
 
 def benchmark_words(server, load, pipeline, count, clients):
-    return ["redis-benchmark", "-p", str(server.port), "-t", load, "-n", str(count), "-P", str(pipeline),
-            "-c", str(clients), "-r", str(KEYS), "-d", str(VALUE_BYTES), "--csv"]
+    words = ["redis-benchmark", "-p", str(server.port), "-n", str(count), "-P", str(pipeline), "-c", str(clients),
+             "-r", str(KEYS), "-d", str(VALUE_BYTES), "--csv"]
+    return words + (COMMANDS[load] if load in COMMANDS else ["-t", load])
 
 
 def requests_per_second(words):
@@ -173,6 +180,9 @@ MEMORY_ROWS = [
     ("17-byte member of one sorted set",
      words_command(lambda index: [b"ZADD", b"zset", b"%d" % (index * 7919 % 10000000), b"member:%010d" % index])),
     ("17-byte element of one list", words_command(lambda index: [b"RPUSH", b"list", b"member:%010d" % index])),
+    ("entry of one stream, two fields",
+     words_command(lambda index: [b"XADD", b"stream", b"%d-%d" % (1700000000000 + index // 3, index % 3),
+                                  b"sensor", b"%06d" % (index * 7919 % 1000000), b"value", b"12.5"])),
 ]
 
 
