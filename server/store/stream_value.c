@@ -7,7 +7,8 @@
 #include <string.h>
 
 enum {
-    /* Streams with more nodes or pending entries are freed in slices, so many at a time. */
+    /* Streams with more nodes, groups, consumers and pending entries are freed in slices, so many at a time.
+     */
     FREE_AT_ONCE_MAX = 512,
     FREE_STEP = 64,
     /* A block that has to grow gets half of what it has as room, but hardly more than a node may fill. */
@@ -144,8 +145,10 @@ static bool drain_step(void *state, uint64_t *freed)
 static bool is_large(const struct stream_value *stream)
 {
     uint64_t items = stream->nodes.count;
-    for (size_t i = 0; i < stream_group_count(&stream->groups); i++)
-        items += stream_group_at(&stream->groups, i)->pending.count;
+    for (size_t i = 0; i < stream_group_count(&stream->groups); i++) {
+        const struct stream_group *group = stream_group_at(&stream->groups, i);
+        items += 1 + group->pending.count + stream_consumer_count(group);
+    }
     return items > FREE_AT_ONCE_MAX;
 }
 
