@@ -384,7 +384,7 @@ static int use_consumer_name(struct stream_reading *reading, void *context, stru
 
 static int read_consumer(struct stream_reading *reading, struct stream_group *group, uint64_t *owned)
 {
-    int64_t seen_ms, active_ms;
+    int64_t seen_ms, active_ms = -1; /* never */
     int error = read_string(reading, use_consumer_name, group);
     if (error == 0)
         error = read_time(reading, &seen_ms);
@@ -396,8 +396,7 @@ static int read_consumer(struct stream_reading *reading, struct stream_group *gr
     if (keeps(reading)) {
         consumer = stream_consumer_at(group, stream_consumer_count(group) - 1);
         consumer->seen_ms = seen_ms;
-        if (reading->type == RDB_TYPE_STREAM_3)
-            consumer->active_ms = active_ms;
+        consumer->active_ms = active_ms;
     }
     return read_consumer_pending(reading, group, consumer, owned);
 }
