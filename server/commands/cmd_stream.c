@@ -25,12 +25,6 @@ struct stream_options {
     int next; /* index of the argument behind */
 };
 
-static bool reply_failed(struct call *call, const char *error)
-{
-    reply_error(call->reply, error);
-    return false;
-}
-
 static bool reply_syntax_error(struct call *call)
 {
     call_reply_syntax_error(call);
@@ -41,8 +35,8 @@ static bool reply_syntax_error(struct call *call)
 static bool read_strategy(struct call *call, struct stream_options *options, bool by_id)
 {
     if (options->trims)
-        return reply_failed(call,
-                            "ERR syntax error, MAXLEN and MINID options at the same time are not compatible");
+        return stream_call_fail(
+            call, "ERR syntax error, MAXLEN and MINID options at the same time are not compatible");
     int at = options->next + 1;
     bool has_more = at + 1 < call->argc;
     bool is_approximate = has_more && call_argument_is(call, at, "~");
@@ -58,7 +52,7 @@ static bool read_strategy(struct call *call, struct stream_options *options, boo
     if (!call_int64(call, at, &maximum, NULL))
         return false;
     options->trim.maximum = (uint64_t)maximum;
-    return maximum >= 0 || reply_failed(call, "ERR The MAXLEN argument must be >= 0.");
+    return maximum >= 0 || stream_call_fail(call, "ERR The MAXLEN argument must be >= 0.");
 }
 
 static bool read_limit(struct call *call, struct stream_options *options)
@@ -69,14 +63,14 @@ static bool read_limit(struct call *call, struct stream_options *options)
     options->has_limit = true;
     options->trim.limit = (uint64_t)limit;
     options->next += 2;
-    return limit >= 0 || reply_failed(call, "ERR The LIMIT argument must be >= 0.");
+    return limit >= 0 || stream_call_fail(call, "ERR The LIMIT argument must be >= 0.");
 }
 
 /* "*", "ms-*", "ms-sequence" or "ms". */
 static bool read_new_id(struct call *call, struct stream_options *options)
 {
     struct slice text = call->argv[options->next];
-    if (slice_equals(text, slice_from_string("*"))) {
+    if (stream_mark_is(text, "*")) {
         options->makes_ms = options->makes_sequence = true;
         options->next++;
         return true;
@@ -88,7 +82,7 @@ static bool read_new_id(struct call *call, struct stream_options *options)
         options->next++;
         if (stream_id_parse(text, 0, &options->id, &has_sequence) && !has_sequence)
             return true;
-        return reply_failed(call, "ERR Invalid stream ID specified as stream command argument");
+        return stream_call_fail(call, "ERR Invalid stream ID specified as stream command argument");
     }
     return stream_call_id(call, options->next++, 0, &options->id);
 }
@@ -119,12 +113,12 @@ static bool read_option(struct call *call, struct stream_options *options, bool 
 static bool settle_limit(struct call *call, struct stream_options *options)
 {
     if (options->trim.limit && !options->trims)
-        return reply_failed(call,
-                            "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy");
+        return stream_call_fail(
+            call, "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy");
     if (!options->is_add && !options->trims)
-        return reply_failed(call, "ERR syntax error, XTRIM must be called with a trimming strategy");
+        return stream_call_fail(call, "ERR syntax error, XTRIM must be called with a trimming strategy");
     if (options->has_limit && !options->trim.is_approximate)
-        return reply_failed(call, "ERR syntax error, LIMIT cannot be used without the special ~ option");
+        return stream_call_fail(call, "ERR syntax error, LIMIT cannot be used without the special ~ option");
     if (options->has_limit || !options->trim.is_approximate)
         return true;
     int64_t limit, entries = call->keyspace->settings.stream_node_max_entries;
@@ -192,12 +186,13 @@ static bool fields_fit(const struct call *call, int first)
 static bool settle_entry(struct call *call, const struct stream_value *stream, struct stream_options *options)
 {
     if (stream && stream_id_is_equal(stream->last, STREAM_ID_MAX))
-        return reply_failed(call,
-                            "ERR The stream has exhausted the last possible ID, unable to add more items");
+        return stream_call_fail(
+            call, "ERR The stream has exhausted the last possible ID, unable to add more items");
     const char *wrong = settle_id(call, stream, options);
     if (wrong)
-        return reply_failed(call, wrong);
-    return fields_fit(call, options->next) || reply_failed(call, "ERR Elements are too large to be stored");
+        return stream_call_fail(call, wrong);
+    return fields_fit(call, options->next) ||
+           stream_call_fail(call, "ERR Elements are too large to be stored");
 }
 
 static struct stream_value *create_stream(struct call *call, const struct key *key)
@@ -304,12 +299,12 @@ static bool setid_read_options(struct call *call, struct stream_setid *setid)
             if (!call_int64(call, i + 1, &setid->entries_added, NULL))
                 return false;
             if (setid->entries_added < 0)
-                return reply_failed(call, "ERR entries_added must be positive");
+                return stream_call_fail(call, "ERR entries_added must be positive");
         } else if (has_value && call_argument_is(call, i, "MAXDELETEDID")) {
             if (!stream_call_id(call, i + 1, 0, &setid->highest_deleted))
                 return false;
             if (stream_id_is_less(setid->id, setid->highest_deleted))
-                return reply_failed(
+                return stream_call_fail(
                     call, "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id");
         } else {
             return reply_syntax_error(call);
@@ -324,10 +319,10 @@ static bool setid_check(struct call *call, const struct stream_value *stream,
     if (stream->length == 0)
         return true;
     if (stream_id_is_less(setid->id, stream_last_live(stream)))
-        return reply_failed(call,
-                            "ERR The ID specified in XSETID is smaller than the target stream top item");
+        return stream_call_fail(call,
+                                "ERR The ID specified in XSETID is smaller than the target stream top item");
     if (setid->entries_added >= 0 && (uint64_t)setid->entries_added < stream->length)
-        return reply_failed(
+        return stream_call_fail(
             call, "ERR The entries_added specified in XSETID is smaller than the target stream length");
     return true;
 }

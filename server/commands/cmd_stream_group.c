@@ -70,15 +70,10 @@ static bool group_require(struct call *call, struct group_request *request)
 
 /* ---- XGROUP CREATE, XGROUP SETID ---- */
 
-static bool is_word(struct slice text, const char *word)
-{
-    return slice_equals(text, slice_from_string(word));
-}
-
 /* Reads the identifier that a new group begins behind. */
 static bool group_read_start(struct call *call, const struct stream_value *stream, struct stream_id *id)
 {
-    if (!is_word(call->argv[4], "$"))
+    if (!stream_mark_is(call->argv[4], "$"))
         return stream_call_id(call, 4, 0, id);
     *id = stream ? stream->last : STREAM_ID_NONE;
     return true;
@@ -121,9 +116,9 @@ void cmd_xgroup_create(struct call *call)
 /* Here "-" and "+" are identifiers as well. */
 static bool group_read_last(struct call *call, const struct stream_value *stream, struct stream_id *id)
 {
-    if (is_word(call->argv[4], "-"))
+    if (stream_mark_is(call->argv[4], "-"))
         *id = STREAM_ID_NONE;
-    else if (is_word(call->argv[4], "+"))
+    else if (stream_mark_is(call->argv[4], "+"))
         *id = STREAM_ID_MAX;
     else
         return group_read_start(call, stream, id);

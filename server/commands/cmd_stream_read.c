@@ -8,6 +8,7 @@ enum { BLOCKED_COUNT = 1000 }; /* entries for who has waited and did not say how
 
 struct stream_read {
     bool is_group; /* XREADGROUP */
+    bool has_group;
     bool no_ack;
     bool blocks;
     int64_t deadline_ms;
@@ -15,12 +16,6 @@ struct stream_read {
     struct slice group, consumer;
     int first_key, key_count; /* as many identifiers follow */
 };
-
-static bool reply_failed(struct call *call, const char *error)
-{
-    reply_error(call->reply, error);
-    return false;
-}
 
 /* ---- arguments ---- */
 
@@ -48,8 +43,9 @@ static bool read_count(struct call *call, struct stream_read *read, int index)
 static bool read_group(struct call *call, struct stream_read *read, int index)
 {
     if (!read->is_group)
-        return reply_failed(
+        return stream_call_fail(
             call, "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.");
+    read->has_group = true;
     read->group = call->argv[index];
     read->consumer = call->argv[index + 1];
     return true;
@@ -59,8 +55,8 @@ static bool read_no_ack(struct call *call, struct stream_read *read)
 {
     read->no_ack = true;
     return read->is_group ||
-           reply_failed(call,
-                        "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.");
+           stream_call_fail(
+               call, "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.");
 }
 
 /* Reads one option at *index and moves on behind it. */
@@ -102,13 +98,8 @@ static bool read_options(struct call *call, struct stream_read *read)
         call_reply_syntax_error(call);
         return false;
     }
-    return !read->is_group || read->group.data ||
-           reply_failed(call, "ERR Missing GROUP option for XREADGROUP");
-}
-
-static bool is_mark(struct slice text, char mark)
-{
-    return text.length == 1 && text.data[0] == mark;
+    return !read->is_group || read->has_group ||
+           stream_call_fail(call, "ERR Missing GROUP option for XREADGROUP");
 }
 
 static bool find_group(struct call *call, const struct stream_read *read, const struct stream_value *stream,
@@ -135,20 +126,20 @@ static bool read_source(struct call *call, const struct stream_read *read, int n
         return false;
     if (read->is_group && !find_group(call, read, stream, key.name))
         return false;
-    if (is_mark(id, '$')) {
+    if (stream_mark_is(id, "$")) {
         *after = stream ? stream->last : STREAM_ID_NONE;
         return !read->is_group ||
-               reply_failed(call,
-                            "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read "
-                            "the history of this consumer by specifying a proper ID, or use the > ID to "
-                            "get new messages. The $ ID would just return an empty result set.");
+               stream_call_fail(call,
+                                "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read "
+                                "the history of this consumer by specifying a proper ID, or use the > ID to "
+                                "get new messages. The $ ID would just return an empty result set.");
     }
-    if (is_mark(id, '>')) {
+    if (stream_mark_is(id, ">")) {
         *after = STREAM_ID_MAX;
         return read->is_group ||
-               reply_failed(call,
-                            "ERR The > ID can be specified only when calling XREADGROUP using the GROUP "
-                            "<group> <consumer> option.");
+               stream_call_fail(call,
+                                "ERR The > ID can be specified only when calling XREADGROUP using the GROUP "
+                                "<group> <consumer> option.");
     }
     return stream_call_id(call, id_index, 0, after);
 }

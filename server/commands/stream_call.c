@@ -3,10 +3,15 @@
 
 /* ---- arguments ---- */
 
+bool stream_call_fail(struct call *call, const char *error)
+{
+    reply_error(call->reply, error);
+    return false;
+}
+
 static bool reply_invalid_id(struct call *call)
 {
-    reply_error(call->reply, "ERR Invalid stream ID specified as stream command argument");
-    return false;
+    return stream_call_fail(call, "ERR Invalid stream ID specified as stream command argument");
 }
 
 bool stream_call_id(struct call *call, int index, uint64_t missing_sequence, struct stream_id *id)
@@ -14,17 +19,12 @@ bool stream_call_id(struct call *call, int index, uint64_t missing_sequence, str
     return stream_id_parse(call->argv[index], missing_sequence, id, NULL) || reply_invalid_id(call);
 }
 
-static bool is_mark(struct slice text, char mark)
-{
-    return text.length == 1 && text.data[0] == mark;
-}
-
 bool stream_call_range_id(struct call *call, int index, bool is_end, struct stream_id *id)
 {
     struct slice text = call->argv[index];
     bool is_open = text.length > 1 && text.data[0] == '(';
-    if (is_mark(text, '-') || is_mark(text, '+')) {
-        *id = is_mark(text, '-') ? STREAM_ID_NONE : STREAM_ID_MAX;
+    if (stream_mark_is(text, "-") || stream_mark_is(text, "+")) {
+        *id = text.data[0] == '-' ? STREAM_ID_NONE : STREAM_ID_MAX;
         return true;
     }
     if (is_open)

@@ -11,6 +11,15 @@ static inline struct stream_value *stream_of(const struct entry *entry)
     return entry_pointer(entry);
 }
 
+/* Is an argument exactly this? "$", ">" and their like are no words, whose case does not matter. */
+static inline bool stream_mark_is(struct slice text, const char *mark)
+{
+    return slice_equals(text, slice_from_string(mark));
+}
+
+/* Replies an error; returns false. */
+bool stream_call_fail(struct call *call, const char *error);
+
 /* Reads an identifier; one without a sequence number gets missing_sequence. Otherwise replies "ERR Invalid
  * stream ID specified as stream command argument" and returns false. */
 bool stream_call_id(struct call *call, int index, uint64_t missing_sequence, struct stream_id *id);
