@@ -181,13 +181,6 @@ static bool claim_read_idle(struct claim *claim, const char *error)
     return true;
 }
 
-static bool claim_find_entry(const struct claim *claim, struct stream_id id, struct stream_entry *entry)
-{
-    struct stream_cursor cursor;
-    stream_cursor_begin(&cursor, claim->in.stream, id, id, false);
-    return stream_cursor_next(&cursor, entry);
-}
-
 static bool claim_accepts(const struct claim *claim, const struct stream_pending *pending)
 {
     return claim->idle_min_ms == 0 || pending_idle_ms(claim->call, pending) >= claim->idle_min_ms;
@@ -296,7 +289,7 @@ static bool xclaim_read_options(struct claim *claim, int first, struct stream_id
 static void xclaim_one(struct claim *claim, struct stream_id id)
 {
     struct stream_entry entry;
-    if (!claim_find_entry(claim, id, &entry)) {
+    if (!stream_find(claim->in.stream, id, &entry)) {
         claim_drop(claim, id);
         return;
     }
@@ -373,7 +366,7 @@ static struct id_place sweep_one(struct claim *claim, struct sweep *sweep, struc
     struct stream_id id = id_place_id(place);
     struct stream_pending *pending = *id_place_pointer(place);
     struct stream_entry entry;
-    if (!claim_find_entry(claim, id, &entry)) {
+    if (!stream_find(claim->in.stream, id, &entry)) {
         claim_drop(claim, id);
         buffer_append(&sweep->dropped, &id, sizeof(id));
         return id_tree_seek(&claim->in.group->pending, id);

@@ -215,8 +215,10 @@ static void reply_history(struct call *call, const struct stream_value *stream,
         at = id_tree_seek(&reader->consumer->pending, after);
     for (; id_place_is_valid(at) && (reader->count == 0 || found < reader->count); at = id_place_next(at)) {
         struct stream_pending *pending = *id_place_pointer(at);
+        struct stream_entry entry;
         found++;
-        if (stream_reply_entry_of(call->reply, stream, id_place_id(at))) {
+        if (stream_find(stream, id_place_id(at), &entry)) {
+            stream_reply_entry(call->reply, &entry);
             pending->delivered_ms = call->keyspace->now_ms;
             pending->deliveries++;
             continue;

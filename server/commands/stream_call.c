@@ -92,14 +92,3 @@ void stream_reply_entry(struct reply *reply, struct stream_entry *entry)
         reply_element(reply, value);
     }
 }
-
-bool stream_reply_entry_of(struct reply *reply, const struct stream_value *stream, struct stream_id id)
-{
-    struct stream_cursor cursor;
-    struct stream_entry entry;
-    stream_cursor_begin(&cursor, stream, id, id, false);
-    if (!stream_cursor_next(&cursor, &entry))
-        return false;
-    stream_reply_entry(reply, &entry);
-    return true;
-}

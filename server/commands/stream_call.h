@@ -36,8 +36,6 @@ bool stream_call_write(struct call *call, const struct key *key, struct stream_v
 void stream_reply_id(struct reply *reply, struct stream_id id);
 /* [identifier, [field, value, ...]]; uses the entry up. */
 void stream_reply_entry(struct reply *reply, struct stream_entry *entry);
-/* Replies the entry with an identifier; false, and no reply, when there is none. */
-bool stream_reply_entry_of(struct reply *reply, const struct stream_value *stream, struct stream_id id);
 
 /* Finds a consumer, or creates it: event "xgroup-createconsumer", one change. */
 struct stream_consumer *stream_call_consumer(struct call *call, const struct key *key,

@@ -322,12 +322,11 @@ bool stream_cursor_next(struct stream_cursor *cursor, struct stream_entry *entry
     return false;
 }
 
-bool stream_has(const struct stream_value *stream, struct stream_id id)
+bool stream_find(const struct stream_value *stream, struct stream_id id, struct stream_entry *entry)
 {
     struct stream_cursor cursor;
-    struct stream_entry entry;
     stream_cursor_begin(&cursor, stream, id, id, false);
-    return stream_cursor_next(&cursor, &entry);
+    return stream_cursor_next(&cursor, entry);
 }
 
 struct stream_id stream_last_live(const struct stream_value *stream)

@@ -82,7 +82,6 @@ struct stream_cursor {
     struct stream_id from, to; /* what is left of the range, both included */
     struct id_place place;     /* of the node */
     struct stream_node node;
-    const char *below; /* downwards: where the last entry began, in the node; NULL: at its end */
     bool is_downwards;
     bool is_open; /* node is the one at place */
 };
@@ -95,8 +94,8 @@ bool stream_cursor_next(struct stream_cursor *cursor, struct stream_entry *entry
 /* The identifier of the last live entry; STREAM_ID_NONE when there is none. */
 struct stream_id stream_last_live(const struct stream_value *stream);
 
-/* Is there a live entry with this identifier? */
-bool stream_has(const struct stream_value *stream, struct stream_id id);
+/* Finds the live entry with an identifier; false when there is none. It points into the stream. */
+bool stream_find(const struct stream_value *stream, struct stream_id id, struct stream_entry *entry);
 
 /* ---- counting what a group has read ---- */
 

@@ -181,7 +181,10 @@ static void delete_id(struct stream_id id)
     size_t at = 0;
     while (at < model.count && !stream_id_is_equal(model.entries[at].id, id))
         at++;
-    cr_assert_eq(stream_has(stream, id), at < model.count);
+    struct stream_entry entry;
+    cr_assert_eq(stream_find(stream, id, &entry), at < model.count);
+    if (at < model.count)
+        expect_entry(&entry, &model.entries[at]);
     cr_assert_eq(stream_delete(stream, id), at < model.count);
     if (at < model.count)
         model_remove(at, 1);
