@@ -133,6 +133,7 @@ static void *on_opened(void *context, struct channel *channel)
 static void on_closed(void *context, void *session)
 {
     struct server *server = context;
+    script_run_forget(&server->commands.scripting.run, session);
     session_free(&server->commands.sessions, session);
 }
 
@@ -207,6 +208,14 @@ static void server_create_net(struct server *server)
 
 /* ---- signals ---- */
 
+void server_stop_by_signal(struct server *server)
+{
+    const struct process_settings *process = &server->config.process;
+    bool is_interrupt = server->signal_number == SIGINT;
+    server->signal_number = 0;
+    server_shutdown(server, is_interrupt ? process->shutdown_on_sigint : process->shutdown_on_sigterm);
+}
+
 static void on_signal(uv_signal_t *handle, int signal_number)
 {
     struct server *server = handle->data;
@@ -219,9 +228,9 @@ static void on_signal(uv_signal_t *handle, int signal_number)
         return;
     }
     log_warning("Received %s scheduling shutdown...", signal_number == SIGINT ? "SIGINT" : "SIGTERM");
-    const struct process_settings *process = &server->config.process;
-    server_shutdown(server,
-                    signal_number == SIGINT ? process->shutdown_on_sigint : process->shutdown_on_sigterm);
+    server->signal_number = signal_number;
+    if (!script_is_busy(&server->commands.scripting.run)) /* a dump must not hold half of what it does */
+        server_stop_by_signal(server);
 }
 
 static void server_watch_signals(struct server *server)

@@ -48,6 +48,7 @@ struct server {
     int64_t last_second_s; /* when the jobs of each second ran */
     bool save_scheduled;
     bool stopping;
+    int signal_number; /* that asked to stop while a script was busy; 0: none */
     int exit_status;
     uint64_t startup_memory_bytes, peak_memory_bytes;
     const char *program; /* as the command line calls it; main's */
@@ -69,6 +70,8 @@ void server_free(struct server *server);
 
 void server_install_services(struct server *server);
 int server_shutdown(struct server *server, unsigned shutdown_flags);
+/* Does what the signal asks that came last. */
+void server_stop_by_signal(struct server *server);
 int server_save(struct server *server);
 int server_save_in_background(struct server *server);
 

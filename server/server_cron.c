@@ -106,6 +106,12 @@ static bool server_compact_slice(struct server *server)
 static void on_background(uv_idle_t *idle)
 {
     struct server *server = idle->data;
+    if (script_is_busy(&server->commands.scripting.run)) {
+        script_run_resume(&server->commands);
+        return;
+    }
+    if (server->signal_number)
+        server_stop_by_signal(server);
     keyspace_set_time(&server->keyspace, clock_wall_ms());
     bool more = server_sweep_slice(server);
     more |= server_reclaim_slice(server);
@@ -143,7 +149,8 @@ void server_poll_snapshot(struct server *server)
 
 static void server_save_when_due(struct server *server)
 {
-    if (snapshot_is_running(&server->snapshot) || server->snapshot.loading)
+    if (snapshot_is_running(&server->snapshot) || server->snapshot.loading ||
+        script_is_busy(&server->commands.scripting.run))
         return;
     const struct persist_settings *persist = &server->config.persist;
     const struct save_point *due =
@@ -223,7 +230,8 @@ static void on_cron(void *context)
     keyspace_set_time(&server->keyspace, now_ms);
     server_end_waits(server);
     server_sample_rates(server);
-    bool more = !server->snapshot.loading && server_sweep_slice(server);
+    bool is_busy = script_is_busy(&server->commands.scripting.run);
+    bool more = !server->snapshot.loading && !is_busy && server_sweep_slice(server);
     more |= mem_release_slabs();
     if (more)
         server_wake_background(server);

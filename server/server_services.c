@@ -128,6 +128,24 @@ static int service_restore(void *context, struct database *db, const struct key 
     return rdb_restore(db, key, payload, expiry_ms, idle_s, frequency);
 }
 
+static void service_dump_functions(void *context, struct buffer *out)
+{
+    const struct server *server = context;
+    rdb_dump_functions(&server->keyspace, server->config.persist.compression, out);
+}
+
+static int service_read_functions(void *context, struct slice payload,
+                                  void (*each)(void *context, struct slice source), void *each_context)
+{
+    (void)context;
+    return rdb_read_function_dump(payload, each, each_context);
+}
+
+static void service_go_on(void *context)
+{
+    server_wake_background(context);
+}
+
 /* ---- configuration ---- */
 
 static void service_config_get(void *context, const struct slice *patterns, int count, struct reply *reply)
@@ -251,6 +269,9 @@ void server_install_services(struct server *server)
                                          .shutdown_abort = service_shutdown_abort,
                                          .dump = service_dump,
                                          .restore = service_restore,
+                                         .dump_functions = service_dump_functions,
+                                         .read_functions = service_read_functions,
+                                         .go_on = service_go_on,
                                          .config_get = service_config_get,
                                          .config_set = service_config_set,
                                          .config_rewrite = service_config_rewrite,

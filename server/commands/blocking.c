@@ -337,21 +337,6 @@ void blocking_forget(struct session *session)
 
 /* ---- ending waits ---- */
 
-static void blocking_send(const struct session *session, const struct reply *reply)
-{
-    const struct session_transport *transport = session->transport;
-    size_t at = 0;
-    for (size_t i = 0; i < reply->segment_count; i++) {
-        const struct reply_segment *segment = &reply->segments[i];
-        if (segment->offset > at)
-            transport->send(session->connection, reply->buffer.data + at, segment->offset - at);
-        transport->send(session->connection, segment->data, segment->length);
-        at = segment->offset;
-    }
-    if (reply->buffer.length > at)
-        transport->send(session->connection, reply->buffer.data + at, reply->buffer.length - at);
-}
-
 /* Sends the reply, frees it, and lets the session go on. */
 static void blocking_finish(struct blocking_wait *wait, struct reply *reply, int64_t now_ms)
 {
@@ -360,7 +345,7 @@ static void blocking_finish(struct blocking_wait *wait, struct reply *reply, int
     blocking_forget(session);
     session->active_ms = now_ms;
     if (!silent)
-        blocking_send(session, reply);
+        session_send_reply(session, reply);
     reply_free(reply);
     session->transport->resume(session->connection);
 }

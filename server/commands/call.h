@@ -30,6 +30,8 @@ struct call {
     struct blob **blobs;     /* NULL, or for each argument the block that holds it (usually NULL) */
     uint64_t first_key_hash; /* hash of argv[1], computed when the request was read; valid when hashed */
     bool hashed;
+    bool left;             /* its script goes on later: nothing is to be booked yet */
+    bool error_is_counted; /* the error in the reply is that of a command inside, and was booked then */
 };
 
 /* Key argument with its hash. */

@@ -179,19 +179,23 @@ static void info_memory_used(struct info *info, const struct memory_report *repo
 
 static void info_memory_scripts(struct info *info)
 {
-    static const char *const before[] = {"used_memory_scripts_eval", "number_of_cached_scripts",
-                                         "number_of_functions", NULL};
-    static const char *const behind[] = {"used_memory_vm_functions", "used_memory_vm_total", NULL};
-    info_count(info, "used_memory_lua", 0);
-    info_count(info, "used_memory_vm_eval", 0);
-    info_human(info, "used_memory_lua_human", 0);
-    info_zeros(info, before);
+    const struct scripting *scripting = &info->commands->scripting;
+    struct scripting_memory memory = scripting_measure(scripting);
+    size_t interpreters = memory.scripts_interpreter + memory.functions_interpreter;
+    size_t texts = memory.scripts + memory.functions;
+    info_count(info, "used_memory_lua", memory.scripts_interpreter);
+    info_count(info, "used_memory_vm_eval", memory.scripts_interpreter);
+    info_human(info, "used_memory_lua_human", memory.scripts_interpreter);
+    info_count(info, "used_memory_scripts_eval", memory.scripts);
+    info_count(info, "number_of_cached_scripts", scripting->cache.by_digest.count);
+    info_count(info, "number_of_functions", scripting->libraries.functions.count);
     info_count(info, "number_of_libraries", kept_functions_count(&info->commands->keyspace->functions));
-    info_zeros(info, behind);
-    info_human(info, "used_memory_vm_total_human", 0);
-    info_count(info, "used_memory_functions", 0);
-    info_count(info, "used_memory_scripts", 0);
-    info_human(info, "used_memory_scripts_human", 0);
+    info_count(info, "used_memory_vm_functions", memory.functions_interpreter);
+    info_count(info, "used_memory_vm_total", interpreters);
+    info_human(info, "used_memory_vm_total_human", interpreters);
+    info_count(info, "used_memory_functions", memory.functions);
+    info_count(info, "used_memory_scripts", texts);
+    info_human(info, "used_memory_scripts_human", texts);
 }
 
 static void info_memory_limit(struct info *info)

@@ -97,7 +97,8 @@ static void stats_database(struct stats_reply *stats, const struct database *db)
     stats->pairs++;
 }
 
-static void stats_used(struct stats_reply *stats, const struct memory_report *report)
+static void stats_used(struct stats_reply *stats, const struct memory_report *report,
+                       const struct scripting *scripting)
 {
     stats_bytes(stats, "peak.allocated", report->peak);
     stats_bytes(stats, "total.allocated", report->used);
@@ -107,8 +108,8 @@ static void stats_used(struct stats_reply *stats, const struct memory_report *re
     stats_bytes(stats, "clients.normal", report->clients);
     stats_bytes(stats, "cluster.links", 0);
     stats_bytes(stats, "aof.buffer", 0);
-    stats_bytes(stats, "lua.caches", 0);
-    stats_bytes(stats, "functions.caches", 0);
+    stats_bytes(stats, "lua.caches", scripting_measure(scripting).scripts);
+    stats_bytes(stats, "functions.caches", scripting_measure(scripting).functions);
 }
 
 static void stats_dataset(struct stats_reply *stats, const struct memory_report *report)
@@ -143,7 +144,7 @@ void cmd_memory_stats(struct call *call)
     fill_report(call, &report);
     struct stats_reply stats = {.reply = call->reply};
     size_t mark = reply_deferred_begin(call->reply);
-    stats_used(&stats, &report);
+    stats_used(&stats, &report, &call->commands->scripting);
     for (int i = 0; i < call->keyspace->database_count; i++) {
         if (keyspace_count(&call->keyspace->databases[i]))
             stats_database(&stats, &call->keyspace->databases[i]);

@@ -208,6 +208,8 @@ void cmd_shutdown(struct call *call)
             reply_error(call->reply, "ERR No shutdown in progress.");
         return;
     }
+    if (script_is_busy(&call->commands->scripting.run)) /* a dump must not hold half of what it does */
+        flags = (flags & ~(unsigned)SHUTDOWN_SAVE) | SHUTDOWN_NOSAVE;
     if (services->shutdown(services->server, flags) != 0)
         reply_error(call->reply, "ERR Errors trying to SHUTDOWN. Check logs.");
 }

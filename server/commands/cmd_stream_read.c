@@ -65,6 +65,11 @@ static bool read_option(struct call *call, struct stream_read *read, int *index)
     int at = *index, more = call->argc - at - 1;
     if (more >= 1 && call_argument_is(call, at, "BLOCK")) {
         *index += 2;
+        if (call->session->flags & SESSION_IN_SCRIPT) {
+            reply_errorf(call->reply, "ERR %s command is not allowed with BLOCK option from scripts",
+                         call->command->name);
+            return false;
+        }
         read->blocks = true;
         return blocking_read_timeout_ms(call, at + 1, &read->deadline_ms);
     }

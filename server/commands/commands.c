@@ -30,11 +30,13 @@ void commands_init(struct commands *commands, struct keyspace *keyspace, const s
     notify_init(&commands->notify, keyspace, &commands->pubsub);
     watch_init(&commands->watched);
     monitor_init(&commands->monitor);
+    scripting_init(&commands->scripting);
     commands->cycle_scale = clock_measure_scale();
 }
 
 void commands_free(struct commands *commands)
 {
+    scripting_free(&commands->scripting);
     registry_free(&commands->registry);
     blocking_free(&commands->blocking);
     notify_free(&commands->notify);
@@ -161,9 +163,15 @@ static bool debug_is_allowed(const struct call *call)
     }
 }
 
-static bool arity_fits(const struct command *command, int argc)
+bool command_arity_fits(const struct command *command, int argc)
 {
     return command->arity >= 0 ? argc == command->arity : argc >= -command->arity;
+}
+
+bool commands_writes_are_stopped(const struct commands *commands)
+{
+    const struct command_settings *settings = &commands->settings;
+    return commands->last_save_failed && settings->stop_writes_on_bgsave_error && settings->save_points_set;
 }
 
 /* Subscribers that speak RESP2 cannot tell messages from other replies. */
@@ -185,7 +193,7 @@ static bool call_is_allowed(struct call *call, unsigned flags)
 {
     const struct commands *commands = call->commands;
     const struct command_settings *settings = &commands->settings;
-    if (!arity_fits(call->command, call->argc)) {
+    if (!command_arity_fits(call->command, call->argc)) {
         call_reply_wrong_arity(call);
         return false;
     }
@@ -208,15 +216,9 @@ static bool call_is_allowed(struct call *call, unsigned flags)
         reply_error(call->reply, "OOM command not allowed when used memory > 'maxmemory'.");
         return false;
     }
-    if (__builtin_expect(commands->last_save_failed, 0) && settings->stop_writes_on_bgsave_error &&
-        settings->save_points_set && ((flags & COMMAND_WRITE) || strcmp(call->command->name, "ping") == 0)) {
-        reply_error(call->reply, "MISCONF Redis is configured to save RDB snapshots, but it's currently "
-                                 "unable to persist to disk. "
-                                 "Commands that may modify the data set are disabled, because this instance "
-                                 "is configured to report "
-                                 "errors during writes if RDB snapshotting fails "
-                                 "(stop-writes-on-bgsave-error option). Please check the "
-                                 "Redis logs for details about the RDB error.");
+    if (__builtin_expect(commands->last_save_failed, 0) && commands_writes_are_stopped(commands) &&
+        ((flags & COMMAND_WRITE) || strcmp(call->command->name, "ping") == 0)) {
+        reply_error(call->reply, COMMANDS_MISCONF_ERROR);
         return false;
     }
     if (__builtin_expect(call->session->flags & SESSION_SUBSCRIBER, 0) && call->session->version == 2 &&
@@ -229,6 +231,12 @@ static bool call_is_allowed(struct call *call, unsigned flags)
     }
     if (__builtin_expect(commands->loading && !(flags & COMMAND_LOADING), 0)) {
         reply_error(call->reply, "LOADING Redis is loading the dataset in memory");
+        return false;
+    }
+    if (__builtin_expect(script_is_busy(&commands->scripting.run) && !(flags & COMMAND_ALLOW_BUSY), 0)) {
+        reply_errorf(call->reply,
+                     "BUSY Redis is busy running a script. You can only call %s or SHUTDOWN NOSAVE.",
+                     commands->scripting.run.is_function ? "FUNCTION KILL" : "SCRIPT KILL");
         return false;
     }
     if (__builtin_expect(call->session->flags & SESSION_MONITOR, 0) &&
@@ -301,19 +309,33 @@ static void session_finish_reply(struct session *session, struct reply *reply, s
         session->transport->close(session->connection, true);
 }
 
-void commands_perform(struct call *call, struct registry_entry *entry)
+void commands_book(struct call *call, struct registry_entry *entry)
 {
     struct commands *commands = call->commands;
-    call->errors_before = call->reply->errors;
-    keyspace_begin_command(commands->keyspace);
-    call->command->handler(call);
     if (call->reply->errors != call->errors_before) {
         entry->stats.failed_calls++;
-        commands_note_error(commands, call->reply);
+        if (!call->error_is_counted)
+            commands_note_error(commands, call->reply);
     }
     commands_account(commands, call, &entry->stats);
     if (__builtin_expect(commands->monitor.count != 0, 0))
         monitor_show(&commands->monitor, call);
+}
+
+void commands_perform(struct call *call, struct registry_entry *entry)
+{
+    call->errors_before = call->reply->errors;
+    keyspace_begin_command(call->commands->keyspace);
+    call->command->handler(call);
+    if (__builtin_expect(!call->left, 1))
+        commands_book(call, entry);
+}
+
+void commands_note_refused(struct commands *commands, struct registry_entry *entry, const struct reply *reply)
+{
+    if (entry)
+        entry->stats.rejected_calls++;
+    commands_note_error(commands, reply);
 }
 
 /* EXEC is refused: says so and ends the transaction. The reason is the last error. */
@@ -344,9 +366,7 @@ static void call_refused(struct call *call, struct registry_entry *entry)
         exec_refused(call);
     else
         transaction_fail(call->session);
-    if (entry)
-        entry->stats.rejected_calls++;
-    commands_note_error(call->commands, call->reply);
+    commands_note_refused(call->commands, entry, call->reply);
 }
 
 /* Between MULTI and EXEC, these few run at once. */
@@ -379,7 +399,7 @@ static enum request_outcome call_run(struct call *call, struct registry_entry *e
         return REQUEST_DONE;
     }
     commands_perform(call, entry);
-    if (__builtin_expect(blocking_has_ready(&commands->blocking), 0))
+    if (__builtin_expect(blocking_has_ready(&commands->blocking), 0) && !call->left)
         blocking_serve_ready(commands);
     return REQUEST_DONE;
 }

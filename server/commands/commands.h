@@ -11,6 +11,7 @@
 #include "commands/pause.h"
 #include "commands/pubsub.h"
 #include "commands/registry.h"
+#include "commands/scripting.h"
 #include "commands/slowlog.h"
 #include "commands/transaction.h"
 #include "commands/watch.h"
@@ -41,6 +42,7 @@ struct command_settings {
     int64_t maxmemory_eviction_tenacity;
     int64_t maxmemory_clients; /* negative: percent of maxmemory */
     int64_t max_clients;
+    int64_t busy_reply_threshold_ms;
     uint64_t reply_max_bytes; /* what a client may leave unread (kept by the server); 0: no limit */
     int64_t hz;
     int databases;
@@ -78,6 +80,7 @@ struct commands {
     struct monitor monitor;
     struct pause pause;
     struct notify notify;
+    struct scripting scripting;
     const struct services *services;
     uint64_t cycle_scale;  /* see clock_cycles_to_ns */
     uint64_t cycles;       /* when the previous command ended; commands_begin_batch starts it */
@@ -106,6 +109,25 @@ void commands_prepare(const struct commands *commands, struct request *const *re
 
 /* Runs a call that may run, and books it: for EXEC, which has its own way to the queued commands. */
 void commands_perform(struct call *call, struct registry_entry *entry);
+
+/* Books a call that has run: its error, its time, its line for monitors. */
+void commands_book(struct call *call, struct registry_entry *entry);
+
+/* Books a call that was refused, entry NULL: for an unknown command; its error is the last thing in the
+ * reply.
+ */
+void commands_note_refused(struct commands *commands, struct registry_entry *entry,
+                           const struct reply *reply);
+
+bool command_arity_fits(const struct command *command, int argc);
+
+/* A snapshot failed, and stop-writes-on-bgsave-error is on. */
+bool commands_writes_are_stopped(const struct commands *commands);
+#define COMMANDS_MISCONF_ERROR                                                                               \
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. "      \
+    "Commands that may modify the data set are disabled, because this instance is configured to report "     \
+    "errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the " \
+    "Redis logs for details about the RDB error."
 
 /* Executes a request; writes its reply (nothing when the session suppresses it). */
 enum request_outcome commands_execute(struct commands *commands, struct request *request,

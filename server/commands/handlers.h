@@ -84,6 +84,12 @@ command_handler cmd_psubscribe, cmd_publish, cmd_pubsub_channels, cmd_pubsub_hel
     cmd_pubsub_numsub, cmd_pubsub_shardchannels, cmd_pubsub_shardnumsub, cmd_punsubscribe, cmd_spublish,
     cmd_ssubscribe, cmd_subscribe, cmd_sunsubscribe, cmd_unsubscribe;
 
+/* scripting */
+command_handler cmd_eval, cmd_eval_ro, cmd_evalsha, cmd_evalsha_ro, cmd_fcall, cmd_fcall_ro,
+    cmd_function_delete, cmd_function_dump, cmd_function_flush, cmd_function_help, cmd_function_kill,
+    cmd_function_list, cmd_function_load, cmd_function_restore, cmd_function_stats, cmd_script_debug,
+    cmd_script_exists, cmd_script_flush, cmd_script_help, cmd_script_kill, cmd_script_load;
+
 /* transactions */
 command_handler cmd_discard, cmd_exec, cmd_multi, cmd_unwatch, cmd_watch;
 

@@ -160,5 +160,6 @@ void memory_limit_changed(struct commands *commands)
 bool call_is_denied_by_memory(struct call *call, unsigned command_flags)
 {
     enum memory_state state = memory_limit_make_room(call->commands);
+    call->commands->memory.was_full = state == MEMORY_FULL;
     return state == MEMORY_FULL && (command_flags & COMMAND_DENYOOM);
 }

@@ -25,6 +25,7 @@ enum memory_state {
 
 struct memory_limit {
     bool evicting;          /* slices have work: memory_limit_slice */
+    bool was_full;          /* when the last command of a client began */
     int64_t batch_us;       /* spent for commands of this batch */
     uint64_t level_bytes;   /* in use when it was last evicted, and still over the limit; 0: under it */
     int64_t over_since_us;  /* monotonic; 0: under the limit */

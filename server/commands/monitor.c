@@ -123,6 +123,8 @@ static struct slice shown_argument(struct redact *redact, int index)
 /* Keeps the text for the last session: commands often come in groups. */
 static const char *monitor_describe(struct monitor *monitor, const struct session *session)
 {
+    if (session->flags & SESSION_IN_SCRIPT)
+        return "lua";
     if (monitor->described == session->id)
         return monitor->peer;
     struct connection_info info;

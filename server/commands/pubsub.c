@@ -377,7 +377,7 @@ static bool deliver_to_reply(struct pubsub *pubsub, const struct session *sessio
 {
     if (session->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP))
         return false;
-    struct buffer *buffer = message->early ? &pubsub->early : &pubsub->reply->buffer;
+    struct buffer *buffer = message->early || pubsub->holds_back ? &pubsub->early : &pubsub->reply->buffer;
     buffer_append(buffer, encoding->blob->data + encoding->offset, encoding->length);
     return true;
 }

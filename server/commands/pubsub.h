@@ -39,6 +39,7 @@ struct pubsub {
     struct session *running;    /* whose command is being executed, or NULL */
     struct reply *reply;        /* where its reply goes */
     struct buffer early;        /* messages to stand in front of that reply */
+    bool holds_back;            /* all messages to it are such: a script runs */
 };
 
 /* A session's subscriptions, one list for each kind. */
@@ -102,6 +103,12 @@ static inline void pubsub_begin_command(struct pubsub *pubsub, struct session *s
 {
     pubsub->running = session;
     pubsub->reply = reply;
+}
+
+/* A script begins or ends: what it publishes goes in front of its reply. */
+static inline void pubsub_hold_back(struct pubsub *pubsub, bool holds_back)
+{
+    pubsub->holds_back = holds_back;
 }
 
 void pubsub_place_early(struct pubsub *pubsub, size_t start);

@@ -99,6 +99,15 @@ struct services {
     int (*restore)(void *server, struct database *db, const struct key *key, struct slice payload,
                    int64_t expiry_ms, int64_t idle_s, int64_t frequency);
 
+    /* FUNCTION DUMP: appends the sources of all libraries, version and checksum. */
+    void (*dump_functions)(void *server, struct buffer *out);
+    /* FUNCTION RESTORE: calls for each source of a payload. 0; -EINVAL and -EBADMSG as restore. */
+    int (*read_functions)(void *server, struct slice payload,
+                          void (*each)(void *context, struct slice source), void *context);
+
+    /* A script was left: lets it go on between batches. */
+    void (*go_on)(void *server);
+
     /* CONFIG GET: writes the whole reply (a map). */
     void (*config_get)(void *server, const struct slice *patterns, int count, struct reply *reply);
     /* CONFIG SET: name, value, ...: all or nothing. Flags: enum config_set_flag. Writes the whole reply. */

@@ -32,6 +32,21 @@ struct session *session_create(struct session_list *list, struct database *db, v
     return session;
 }
 
+void session_send_reply(const struct session *session, const struct reply *reply)
+{
+    const struct session_transport *transport = session->transport;
+    size_t at = 0;
+    for (size_t i = 0; i < reply->segment_count; i++) {
+        const struct reply_segment *segment = &reply->segments[i];
+        if (segment->offset > at)
+            transport->send(session->connection, reply->buffer.data + at, segment->offset - at);
+        transport->send(session->connection, segment->data, segment->length);
+        at = segment->offset;
+    }
+    if (reply->buffer.length > at)
+        transport->send(session->connection, reply->buffer.data + at, reply->buffer.length - at);
+}
+
 void session_set_text(char **text, struct slice value)
 {
     if (*text)

@@ -17,6 +17,7 @@
 struct database;
 struct registry_entry;
 struct blob;
+struct reply;
 struct blocking_wait;
 struct pubsub_subscriber;
 struct transaction;
@@ -41,6 +42,7 @@ enum session_flag {
     SESSION_MULTI_FAILED = 1 << 14, /* a command was refused: EXEC aborts */
     SESSION_WATCH_BROKEN = 1 << 15, /* a watched key has changed: EXEC does nothing */
     SESSION_MONITOR = 1 << 16,      /* sees all commands */
+    SESSION_IN_SCRIPT = 1 << 24,    /* that of commands of a script */
     SESSION_PAUSED = 1 << 17,       /* blocked until CLIENT PAUSE is over */
 };
 
@@ -115,6 +117,9 @@ void session_free(struct session_list *list, struct session *session);
 uint64_t session_memory_bytes(const struct session *session);
 
 struct session *session_by_id(const struct session_list *list, uint64_t id);
+
+/* Sends a reply outside of the turn in which its command came; the reply stays the caller's. */
+void session_send_reply(const struct session *session, const struct reply *reply);
 
 /* Replaces one of the session's strings; an empty text clears it. */
 void session_set_text(char **text, struct slice value);

@@ -16,7 +16,7 @@ static bool argument_has_block(const struct call *call, int index)
     return call->blobs && call->blobs[index];
 }
 
-static struct transaction_command *command_create(struct call *call, struct registry_entry *entry)
+struct transaction_command *transaction_copy_command(struct call *call)
 {
     size_t argc = (size_t)call->argc;
     size_t bytes = sizeof(struct transaction_command) + argc * sizeof(struct slice) +
@@ -25,7 +25,7 @@ static struct transaction_command *command_create(struct call *call, struct regi
     for (int i = 0; i < call->argc; i++)
         bytes += argument_has_block(call, i) ? 0 : call->argv[i].length;
     struct transaction_command *command = mem_alloc(bytes);
-    *command = (struct transaction_command){.entry = entry,
+    *command = (struct transaction_command){.entry = (struct registry_entry *)call->entry,
                                             .first_key_hash = call->first_key_hash,
                                             .hashed = call->hashed,
                                             .argc = (uint32_t)argc,
@@ -56,7 +56,7 @@ static size_t command_bytes(const struct transaction_command *command)
     return bytes;
 }
 
-static void command_free(struct transaction_command *command)
+void transaction_free_command(struct transaction_command *command)
 {
     for (uint32_t i = 0; command->blobs && i < command->argc; i++) {
         if (command->blobs[i])
@@ -92,7 +92,7 @@ void transaction_queue(struct call *call, struct registry_entry *entry)
                        capacity * sizeof(struct transaction_command *));
         transaction->capacity = capacity;
     }
-    struct transaction_command *command = command_create(call, entry);
+    struct transaction_command *command = transaction_copy_command(call);
     transaction->commands[transaction->count++] = command;
     transaction->bytes += command_bytes(command);
     transaction->any_flags |= call->command->flags;
@@ -108,7 +108,7 @@ void transaction_fail(struct session *session)
 static void transaction_free(struct transaction *transaction)
 {
     for (size_t i = 0; i < transaction->count; i++)
-        command_free(transaction->commands[i]);
+        transaction_free_command(transaction->commands[i]);
     mem_free(transaction->commands, transaction->capacity * sizeof(struct transaction_command *));
     mem_free(transaction, sizeof(*transaction));
 }

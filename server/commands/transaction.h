@@ -38,6 +38,10 @@ struct transaction {
     unsigned missing_flags; /* that some command lacks */
 };
 
+/* A copy of a call to run or to tell of later, taking over the blocks of its arguments; and its end. */
+struct transaction_command *transaction_copy_command(struct call *call);
+void transaction_free_command(struct transaction_command *command);
+
 /* MULTI. */
 void transaction_begin(struct session *session);
 

@@ -7,6 +7,15 @@
 
 #include <errno.h>
 
+static void write_footer(struct sink *sink, int version)
+{
+    sink_write_byte(sink, (uint8_t)version);
+    sink_write_byte(sink, (uint8_t)(version >> 8));
+    uint64_t crc = sink_crc(sink);
+    for (int i = 0; i < RDB_CHECKSUM_BYTES; i++)
+        sink_write_byte(sink, (uint8_t)(crc >> (8 * i)));
+}
+
 void rdb_dump_entry(const struct entry *entry, bool compression, struct buffer *out)
 {
     struct memory_sink sink;
@@ -15,12 +24,19 @@ void rdb_dump_entry(const struct entry *entry, bool compression, struct buffer *
     rdb_writer_init(&writer, &sink.sink, compression);
     sink_write_byte(&sink.sink, rdb_value_type(entry));
     rdb_write_value(&writer, entry);
-    int version = rdb_value_version(entry);
-    sink_write_byte(&sink.sink, (uint8_t)version);
-    sink_write_byte(&sink.sink, (uint8_t)(version >> 8));
-    uint64_t crc = sink_crc(&sink.sink);
-    for (int i = 0; i < RDB_CHECKSUM_BYTES; i++)
-        sink_write_byte(&sink.sink, (uint8_t)(crc >> (8 * i)));
+    write_footer(&sink.sink, rdb_value_version(entry));
+    rdb_writer_free(&writer);
+    memory_sink_close(&sink);
+}
+
+void rdb_dump_functions(const struct keyspace *keyspace, bool compression, struct buffer *out)
+{
+    struct memory_sink sink;
+    memory_sink_open(&sink, out);
+    struct rdb_writer writer;
+    rdb_writer_init(&writer, &sink.sink, compression);
+    rdb_write_functions(&writer, keyspace);
+    write_footer(&sink.sink, RDB_VERSION);
     rdb_writer_free(&writer);
     memory_sink_close(&sink);
 }
@@ -87,6 +103,35 @@ int rdb_restore(struct database *db, const struct key *key, struct slice payload
     struct rdb_error error;
     const struct rdb_read_options options = {.settings = &db->keyspace->settings};
     int status = rdb_read_value(&source, &options, &visitor, &error);
+    source_close(&source);
+    return status == 0 ? 0 : -EBADMSG;
+}
+
+struct function_reading {
+    void (*each)(void *context, struct slice source);
+    void *context;
+};
+
+static int read_function(void *context, struct slice source, uint64_t offset, struct rdb_error *error)
+{
+    (void)offset;
+    (void)error;
+    const struct function_reading *reading = context;
+    reading->each(reading->context, source);
+    return 0;
+}
+
+int rdb_read_function_dump(struct slice payload, void (*each)(void *context, struct slice source),
+                           void *context)
+{
+    if (!footer_is_valid(payload))
+        return -EINVAL;
+    struct source source;
+    source_open_memory(&source, payload.data, payload.length - RDB_DUMP_FOOTER_BYTES);
+    struct function_reading reading = {each, context};
+    struct rdb_visitor visitor = {.library = read_function, .context = &reading};
+    struct rdb_error error;
+    int status = rdb_read_functions(&source, &visitor, &error);
     source_close(&source);
     return status == 0 ? 0 : -EBADMSG;
 }

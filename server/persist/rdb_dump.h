@@ -22,4 +22,12 @@ void rdb_dump_entry(const struct entry *entry, bool compression, struct buffer *
 int rdb_restore(struct database *db, const struct key *key, struct slice payload, int64_t expiry_ms,
                 int64_t idle_s, int64_t frequency);
 
+/* The same for all function libraries: their opcodes and sources as in a dump, version, CRC64. */
+void rdb_dump_functions(const struct keyspace *keyspace, bool compression, struct buffer *out);
+
+/* Checks a payload and calls for each source in it. Returns 0; -EINVAL or -EBADMSG as rdb_restore: some may
+ * have been handed out then. */
+int rdb_read_function_dump(struct slice payload, void (*each)(void *context, struct slice source),
+                           void *context);
+
 #endif

@@ -496,6 +496,25 @@ int rdb_read(struct source *source, const struct rdb_read_options *options, cons
     return result;
 }
 
+int rdb_read_functions(struct source *source, const struct rdb_visitor *visitor, struct rdb_error *error)
+{
+    static const struct store_settings settings;
+    const struct rdb_read_options options = {.settings = &settings};
+    struct rdb_reader reader = reader_make(source, &options, visitor, error);
+    int result = reader_begin(&reader);
+    while (result == 0 && source_left(source) > 0) {
+        uint64_t offset = source_offset(source);
+        uint8_t opcode = 0;
+        result = rdb_read_byte(&reader, &opcode);
+        if (result == 0 && opcode != RDB_OP_FUNCTION)
+            result = rdb_fault(error, offset, "something that is no function library");
+        if (result == 0)
+            result = read_library(&reader, offset);
+    }
+    reader_abandon(&reader);
+    return result;
+}
+
 int rdb_read_value(struct source *source, const struct rdb_read_options *options,
                    const struct rdb_visitor *visitor, struct rdb_error *error)
 {

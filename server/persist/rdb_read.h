@@ -117,6 +117,9 @@ struct rdb_summary {
 int rdb_read(struct source *source, const struct rdb_read_options *options, const struct rdb_visitor *visitor,
              struct rdb_summary *summary, struct rdb_error *error);
 
+/* Reads function libraries, one behind the other, up to the end of the source. Returns as rdb_read_value. */
+int rdb_read_functions(struct source *source, const struct rdb_visitor *visitor, struct rdb_error *error);
+
 /* Reads type, body and nothing else of one value: RESTORE. Calls visitor->records once with an empty key. */
 int rdb_read_value(struct source *source, const struct rdb_read_options *options,
                    const struct rdb_visitor *visitor, struct rdb_error *error);

@@ -256,12 +256,17 @@ static void write_library(void *context, struct slice source)
     rdb_write_string(writer, source);
 }
 
+void rdb_write_functions(struct rdb_writer *writer, const struct keyspace *keyspace)
+{
+    kept_functions_visit(&keyspace->functions, write_library, writer);
+}
+
 int rdb_write(struct sink *sink, const struct keyspace *keyspace, const struct rdb_write_options *options)
 {
     struct rdb_walk walk = {.keyspace = keyspace, .options = options, .until_report = options->report_keys};
     rdb_writer_init(&walk.writer, sink, options->compression);
     write_header(&walk.writer, options, file_version(keyspace));
-    kept_functions_visit(&keyspace->functions, write_library, &walk.writer);
+    rdb_write_functions(&walk.writer, keyspace);
     write_databases(&walk, keyspace);
     sink_write_byte(sink, RDB_OP_END);
     write_little_endian(sink, sink_crc(sink), RDB_CHECKSUM_BYTES);

@@ -12,6 +12,8 @@
  * or in a forked child.
  */
 
+struct rdb_writer;
+
 struct rdb_write_options {
     bool compression;
     /* The memory of the keyspace is this process's own copy and needed no more: what is written is given
@@ -26,6 +28,9 @@ struct rdb_write_options {
 };
 
 enum { RDB_WRITE_REPORT_KEYS = 1024 };
+
+/* Writes all function libraries, as they stand in a dump. */
+void rdb_write_functions(struct rdb_writer *writer, const struct keyspace *keyspace);
 
 /* Writes the whole dump, checksum included (0 when the sink has none). Returns 0 or the sink's error; gives
  * up early on an error. */

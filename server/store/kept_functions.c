@@ -1,4 +1,4 @@
-/* Function libraries that nothing runs. See kept_functions.h. Main thread only; a forked child may read. */
+/* Sources of function libraries. See kept_functions.h. Main thread only; a forked child may read. */
 #include "kept_functions.h"
 
 #include "base/blob.h"
@@ -131,6 +131,19 @@ bool kept_functions_add(struct kept_functions *functions, struct slice source, b
     } else {
         table_insert(&functions->libraries, hash_bytes(name.data, name.length), library);
     }
+    functions->generation++;
+    return true;
+}
+
+bool kept_functions_remove(struct kept_functions *functions, struct slice name)
+{
+    void **slot = find_slot(functions, name);
+    if (slot == NULL)
+        return false;
+    struct blob *library = *slot;
+    table_remove(&functions->libraries, hash_bytes(name.data, name.length), slot);
+    blob_release(library);
+    functions->generation++;
     return true;
 }
 
@@ -152,6 +165,7 @@ void kept_functions_clear(struct kept_functions *functions)
     while (table_drain(&functions->libraries, &at, release_library, NULL))
         ;
     kept_functions_init(functions);
+    functions->generation++;
 }
 
 struct library_visitor {

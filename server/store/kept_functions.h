@@ -8,13 +8,14 @@
 #include <stdint.h>
 
 /*
- * Function libraries: kept as their source, so that dumps lose nothing; nothing runs them. A library is known
- * by its name, which the first line of the source tells: "#!ENGINE name=NAME". They belong to the server, not
- * to a database: flushing leaves them alone. Main thread only; a forked child may read.
+ * Function libraries, as their sources: what dumps hold of them. A library is known by its name, which the
+ * first line of the source tells: "#!ENGINE name=NAME". They belong to the server, not to a database:
+ * flushing leaves them alone. Main thread only; a forked child may read.
  */
 
 struct kept_functions {
     struct table libraries; /* of blobs, by name */
+    uint64_t generation;    /* another one after each change */
 };
 
 void kept_functions_init(struct kept_functions *functions);
@@ -34,6 +35,9 @@ bool kept_functions_name(struct slice source, struct slice *name);
 /* Keeps a library, whose first line is as it should be. One of the same name is replaced, or (replace is
  * false) the new one is not kept: returns false. */
 bool kept_functions_add(struct kept_functions *functions, struct slice source, bool replace);
+
+/* Drops the library of a name; false when there is none. */
+bool kept_functions_remove(struct kept_functions *functions, struct slice name);
 
 /* The source of the library of a name; data NULL: there is none. Lives until it is replaced or cleared. */
 struct slice kept_functions_find(const struct kept_functions *functions, struct slice name);

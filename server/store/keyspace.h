@@ -142,6 +142,12 @@ static inline void keyspace_begin_command(struct keyspace *keyspace)
     keyspace->counted = NULL;
 }
 
+/* Function libraries are not the same any more: that counts as a change since the last save. */
+static inline void keyspace_functions_changed(struct keyspace *keyspace)
+{
+    keyspace->dirty++;
+}
+
 /* Puts an observer into the list, or takes it out; its memory stays the caller's. It must not be in twice. */
 void keyspace_observe(struct keyspace *keyspace, struct keyspace_observer *observer);
 void keyspace_unobserve(struct keyspace *keyspace, struct keyspace_observer *observer);

@@ -1,0 +1,33 @@
+#ifndef SPINDLE_LUA_REDIS_LIBRARY_H
+#define SPINDLE_LUA_REDIS_LIBRARY_H
+
+#include "lua/interpreter.h"
+
+#include <lua.h>
+
+/*
+ * The table `redis` of scripts, of functions and of libraries being loaded, and what is behind it. Names and
+ * meanings: redis.io, "Redis Lua API". Main thread only.
+ */
+
+/* What the library calls itself: the version whose functions these are. */
+#define REDIS_LIBRARY_VERSION "7.0.15"
+enum { REDIS_LIBRARY_VERSION_NUMBER = 0x07000f };
+
+struct interpreter {
+    enum interpreter_kind kind;
+    struct interpreter_host host;
+    lua_State *L;
+    int globals, loading_globals; /* references of tables */
+    int version;                  /* redis.setresp: the dialect of replies that the running script sees */
+    int status;                   /* of the running script, as lua_pcall said it */
+    struct slice *argv;           /* of redis.call; kept between calls */
+    int argv_capacity;
+    struct reply reply; /* likewise */
+};
+
+/* Sets "redis" in the table of globals on top of the stack. */
+void redis_library_open(lua_State *L, struct interpreter *interpreter);
+void redis_library_open_loading(lua_State *L, struct interpreter *interpreter);
+
+#endif
