@@ -18,7 +18,7 @@ struct request {
     const struct slice *argv;
     uint32_t argc;
     bool recognized;         /* its command was looked for, and its key hashed */
-    bool hashed;             /* hash is that of argv[1] */
+    uint8_t hashed_argument; /* hash is that of this one, its first key; 0: of none */
     uint8_t member_argument; /* position of a member that is looked up in that key; 0: none */
     struct blob **blobs; /* NULL, or for each argument the block that holds it alone; taken by whoever sets it
                             to NULL */

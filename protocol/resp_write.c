@@ -266,6 +266,15 @@ size_t reply_deferred_begin(struct reply *reply)
     return reply->buffer.length;
 }
 
+void reply_append(struct reply *reply, const struct reply *other)
+{
+    if (other->errors > 0) {
+        reply->errors += other->errors;
+        reply->error_start = reply->buffer.length + other->error_start;
+    }
+    buffer_append(&reply->buffer, other->buffer.data, other->buffer.length);
+}
+
 void reply_insert(struct reply *reply, size_t mark, const char *bytes, size_t count)
 {
     size_t behind = reply->buffer.length - mark;

@@ -28,17 +28,17 @@ struct call {
     size_t reply_start;      /* where the call's reply begins, as far as it may still be dropped */
     uint64_t errors_before;  /* reply->errors when it began */
     struct blob **blobs;     /* NULL, or for each argument the block that holds it (usually NULL) */
-    uint64_t first_key_hash; /* hash of argv[1], computed when the request was read; valid when hashed */
-    bool hashed;
-    bool left;             /* its script goes on later: nothing is to be booked yet */
-    bool error_is_counted; /* the error in the reply is that of a command inside, and was booked then */
+    uint64_t key_hash;       /* of the first key, computed when the request was read */
+    uint8_t hashed_argument; /* where that key stands; 0: nowhere */
+    bool left;               /* its script goes on later: nothing is to be booked yet */
+    bool error_is_counted;   /* the error in the reply is that of a command inside, and was booked then */
 };
 
 /* Key argument with its hash. */
 static inline struct key call_key(const struct call *call, int index)
 {
-    if (index == 1 && call->hashed)
-        return (struct key){call->argv[1], call->first_key_hash};
+    if (index == call->hashed_argument && index > 0)
+        return (struct key){call->argv[index], call->key_hash};
     return key_make(call->argv[index]);
 }
 

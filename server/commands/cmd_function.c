@@ -1,5 +1,4 @@
 /* FUNCTION: libraries loaded, listed, dumped and dropped. Main thread only. */
-#include "base/clock.h"
 #include "base/glob.h"
 #include "base/mem.h"
 #include "commands/commands.h"
@@ -149,13 +148,13 @@ static void reply_running(struct call *call)
     }
     reply_map(reply, 3);
     reply_string(reply, "name");
-    reply_string(reply, run->name);
+    reply_slice(reply, script_run_name(run));
     reply_string(reply, "command");
     reply_array(reply, caller->argc);
     for (uint32_t i = 0; i < caller->argc; i++)
         reply_slice(reply, caller->argv[i]);
     reply_string(reply, "duration_ms");
-    reply_integer(reply, (clock_monotonic_us() - run->started_us) / 1000);
+    reply_integer(reply, script_run_elapsed_ms(call->commands));
 }
 
 void cmd_function_stats(struct call *call)

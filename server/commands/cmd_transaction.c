@@ -53,8 +53,8 @@ static void exec_prefetch(const struct database *db, struct transaction_command 
     size_t begun = 0;
     for (size_t i = 0; i < count; i++) {
         const struct transaction_command *command = queued[i];
-        if (command->hashed)
-            lookahead_begin(&group[begun++], db, &command->argv[1], command->first_key_hash,
+        if (command->hashed_argument)
+            lookahead_begin(&group[begun++], db, &command->argv[command->hashed_argument], command->key_hash,
                             command_member(command->entry->command, command->argv, command->argc));
     }
     lookahead_finish(group, begun);
@@ -79,8 +79,8 @@ static void exec_one(const struct call *exec, struct transaction_command *queued
                         .reply = reply,
                         .reply_start = start,
                         .blobs = queued->blobs,
-                        .first_key_hash = queued->first_key_hash,
-                        .hashed = queued->hashed};
+                        .key_hash = queued->key_hash,
+                        .hashed_argument = queued->hashed_argument};
     commands_perform(&call, queued->entry);
     if (__builtin_expect(session->flags & EXEC_REPLY_HIDDEN || closing, 0))
         reply_truncate(reply, call.reply_start);

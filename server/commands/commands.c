@@ -75,10 +75,11 @@ void commands_recognize(const struct commands *commands, struct request *request
     struct registry_entry *entry = registry_find(&commands->registry, request->argv[0]);
     request->command = entry;
     request->recognized = true;
-    if (entry == NULL || request->argc < 2 || !entry->has_key_first)
+    if (entry == NULL || entry->key_argument == 0 || request->argc <= entry->key_argument)
         return;
-    request->hash = hash_bytes(request->argv[1].data, request->argv[1].length);
-    request->hashed = true;
+    const struct slice *key = &request->argv[entry->key_argument];
+    request->hash = hash_bytes(key->data, key->length);
+    request->hashed_argument = entry->key_argument;
     if (entry->member_argument < request->argc)
         request->member_argument = entry->member_argument;
 }
@@ -91,10 +92,10 @@ void commands_prepare(const struct commands *commands, struct request *const *re
         struct request *request = requests[i];
         if (!request->recognized)
             commands_recognize(commands, request);
-        if (!request->hashed)
+        if (!request->hashed_argument)
             continue;
         const struct session *session = request->session;
-        lookahead_begin(&group[begun++], session->db, &request->argv[1], request->hash,
+        lookahead_begin(&group[begun++], session->db, &request->argv[request->hashed_argument], request->hash,
                         request->member_argument ? &request->argv[request->member_argument] : NULL);
         if (begun == PREPARE_GROUP) {
             lookahead_finish(group, begun);
@@ -446,8 +447,8 @@ enum request_outcome commands_execute(struct commands *commands, struct request 
                         .reply = reply,
                         .reply_start = reply->buffer.length,
                         .blobs = request->blobs,
-                        .first_key_hash = request->hash,
-                        .hashed = request->hashed};
+                        .key_hash = request->hash,
+                        .hashed_argument = request->hashed_argument};
     enum request_outcome outcome = REQUEST_DONE;
     struct registry_entry *entry = call_resolve(&call, request->command);
     if (entry) {

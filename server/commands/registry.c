@@ -18,12 +18,16 @@ static const struct command_table *const tables[] = {
     &table_geo,        &table_stream, &table_pubsub, &table_scripting, &table_transactions,
 };
 
-/* Entries of one array of rows, with those of their subcommands. */
-static bool command_has_key_first(const struct command *command)
+/* Where the first key stands, if there is one; 0: that depends. */
+static uint8_t find_key_argument(const struct command *command)
 {
-    return command->key_spec_count && command->key_specs[0].search == KEY_SEARCH_INDEX &&
-           command->key_specs[0].index == 1;
+    const struct key_spec *spec = command->key_specs;
+    if (command->key_spec_count == 0 || spec->search != KEY_SEARCH_INDEX || spec->flags & KEY_NOT_KEY)
+        return 0;
+    return (uint8_t)(spec->index + (spec->find == KEY_FIND_KEYNUM ? spec->first_key : 0));
 }
+
+/* Entries of one array of rows, with those of their subcommands. */
 
 static void fill_entries(struct registry_entry *entries, const struct command *rows, int count,
                          struct registry_entry *parent)
@@ -37,7 +41,7 @@ static void fill_entries(struct registry_entry *entries, const struct command *r
         entry->command = command;
         entry->parent = parent;
         entry->name = slice_from_string(command->name);
-        entry->has_key_first = command_has_key_first(command);
+        entry->key_argument = find_key_argument(command);
         entry->member_argument = command->member_argument;
         CHECK(command->handler || command->subcommand_count);
         if (command->subcommand_count) {

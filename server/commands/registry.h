@@ -21,8 +21,8 @@ struct registry_entry {
     struct slice name;                  /* it is found by, lower case; data is NULL when it cannot be found */
     struct registry_entry *parent;      /* container, or NULL */
     struct registry_entry *subcommands; /* array, command->subcommand_count */
-    bool has_key_first;                 /* argv[1] is a key */
-    uint8_t member_argument;            /* the command's */
+    uint8_t key_argument;    /* position of the first key when that is always the same; 0: it is not */
+    uint8_t member_argument; /* the command's */
     struct command_stats stats;
     char full_name[48]; /* "config|get": of the table, renamed or not */
 };

@@ -8,7 +8,6 @@
 #include "commands/scripting.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -119,6 +118,12 @@ static int may_call_command(void *context, const struct slice *argv, int argc)
 
 /* ---- scripts that take long ---- */
 
+int64_t script_run_elapsed_ms(const struct commands *commands)
+{
+    uint64_t cycles = clock_cycles() - commands->scripting.run.started_cycles;
+    return clock_cycles_to_ns(cycles, commands->cycle_scale) / 1000000;
+}
+
 static bool interrupt(void *context)
 {
     struct commands *commands = context;
@@ -127,12 +132,13 @@ static bool interrupt(void *context)
     if (!run->running) /* a library is being loaded */
         return now_us - commands->scripting.load_started_us > LOAD_MAX_US;
     if (!run->busy) {
-        if (now_us - run->started_us < commands->settings.busy_reply_threshold_ms * 1000 || !run->may_leave)
+        int64_t elapsed_ms = script_run_elapsed_ms(commands);
+        if (elapsed_ms < commands->settings.busy_reply_threshold_ms || !run->may_leave)
             return run->kill;
         log_warning(
             "Slow script detected: still in execution after %lld milliseconds. You can try killing the "
-            "script using the %s command. Script name is: %s.",
-            (long long)(now_us - run->started_us) / 1000, run->is_function ? "FUNCTION KILL" : "SCRIPT KILL",
+            "script using the %s command. Script name is: %.*s.",
+            (long long)elapsed_ms, run->is_function ? "FUNCTION KILL" : "SCRIPT KILL", (int)run->name_length,
             run->name);
         run->busy = true;
     } else if (now_us < run->slice_end_us) {
@@ -170,7 +176,8 @@ static const char *start_refusal(const struct call *call, const struct script_te
 static void run_body(void *context)
 {
     struct commands *commands = context;
-    interpreter_execute(run_of(commands)->interpreter);
+    const struct script_run *run = run_of(commands);
+    interpreter_execute(run->interpreter, run->call);
 }
 
 static void begin(struct call *call, const struct script_terms *terms, bool no_memory)
@@ -188,15 +195,12 @@ static void begin(struct call *call, const struct script_terms *terms, bool no_m
         .no_memory = no_memory && !(terms->declares && terms->flags & lenient),
         .may_leave = !(call->session->flags & SESSION_IN_EXEC),
         .now_ms = call->keyspace->now_ms,
-        .started_us = clock_monotonic_us(),
         .started_cycles = commands->cycles,
         .fiber = fiber,
     };
-    snprintf(run->name, sizeof(run->name), "%.*s", (int)terms->name.length, terms->name.data);
+    run->name_length = terms->name.length < sizeof(run->name) ? terms->name.length : sizeof(run->name);
+    memcpy(run->name, terms->name.data, run->name_length);
     begin_session(run, call->session);
-    const struct slice *keys = call->argv + FIRST_KEY;
-    interpreter_begin(terms->interpreter, terms->reference, keys, terms->key_count, keys + terms->key_count,
-                      call->argc - FIRST_KEY - terms->key_count);
     pubsub_hold_back(&commands->pubsub, true);
 }
 
@@ -210,7 +214,7 @@ static bool finish(struct commands *commands, struct reply *reply)
     run->busy = false;
     pubsub_hold_back(&commands->pubsub, false);
     commands->cycles = run->started_cycles; /* all of its time is the caller's as well */
-    return interpreter_finish(run->interpreter, slice_from_string(run->name), reply);
+    return interpreter_finish(run->interpreter, script_run_name(run), reply);
 }
 
 /* The script has been left for the first time: what its caller sent must outlive the batch. */
@@ -234,7 +238,16 @@ void script_run(struct call *call, const struct script_terms *terms)
         reply_error(call->reply, error);
         return;
     }
+    const struct slice *keys = call->argv + FIRST_KEY;
+    const struct interpreter_call interpreter_call = {.reference = terms->reference,
+                                                      .keys = keys,
+                                                      .key_count = terms->key_count,
+                                                      .arguments = keys + terms->key_count,
+                                                      .argument_count =
+                                                          call->argc - FIRST_KEY - terms->key_count,
+                                                      .version = call->session->version};
     begin(call, terms, no_memory);
+    run_of(commands)->call = &interpreter_call;
     if (fiber_enter(run_of(commands)->fiber))
         call->error_is_counted = finish(commands, call->reply);
     else

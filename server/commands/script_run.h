@@ -27,8 +27,10 @@ struct script_run {
     struct session session; /* of the script's commands */
     struct session *caller; /* NULL: no script runs, or the caller is gone */
     struct interpreter *interpreter;
-    char name[80]; /* for errors; shortened */
-    bool running;  /* from its beginning to its end */
+    const struct interpreter_call *call; /* what it was called with; until it begins */
+    char name[80];                       /* for errors; shortened */
+    size_t name_length;
+    bool running; /* from its beginning to its end */
     bool is_function;
     bool read_only; /* writes are refused */
     bool no_memory; /* there was none when it began, and it was not told to go on regardless */
@@ -37,9 +39,9 @@ struct script_run {
     bool may_leave; /* its caller can be left waiting */
     bool busy;      /* it has been left, and is not over */
     bool silent;    /* busy: the caller wants no reply */
-    int64_t now_ms; /* when it began: since 1970, and monotonic */
-    int64_t started_us, slice_end_us;
+    int64_t now_ms; /* when it began, since 1970 */
     uint64_t started_cycles;
+    int64_t slice_end_us;                    /* busy: when it is left again, monotonic */
     struct fiber *fiber;                     /* NULL until a script runs */
     struct transaction_command *caller_copy; /* busy: the command that runs the script */
 };
@@ -55,6 +57,14 @@ struct script_terms {
     bool read_only; /* called by a command that promises not to write */
     int key_count;  /* argv[3] and so on are keys, then come other arguments */
 };
+
+static inline struct slice script_run_name(const struct script_run *run)
+{
+    return (struct slice){run->name, run->name_length};
+}
+
+/* How long the script has been running. */
+int64_t script_run_elapsed_ms(const struct commands *commands);
 
 /* What interpreters ask of the server. */
 struct interpreter_host script_run_host(struct commands *commands);

@@ -26,8 +26,8 @@ struct transaction_command *transaction_copy_command(struct call *call)
         bytes += argument_has_block(call, i) ? 0 : call->argv[i].length;
     struct transaction_command *command = mem_alloc(bytes);
     *command = (struct transaction_command){.entry = (struct registry_entry *)call->entry,
-                                            .first_key_hash = call->first_key_hash,
-                                            .hashed = call->hashed,
+                                            .key_hash = call->key_hash,
+                                            .hashed_argument = call->hashed_argument,
                                             .argc = (uint32_t)argc,
                                             .block_bytes = bytes};
     if (call->blobs)

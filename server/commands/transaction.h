@@ -23,8 +23,8 @@ struct session;
 struct transaction_command {
     struct registry_entry *entry;
     struct blob **blobs; /* NULL, or for each argument the block that holds it; behind argv */
-    uint64_t first_key_hash;
-    bool hashed; /* first_key_hash is that of argv[1] */
+    uint64_t key_hash;
+    uint8_t hashed_argument; /* key_hash is that of this one; 0: of none */
     uint32_t argc;
     size_t block_bytes;
     struct slice argv[];

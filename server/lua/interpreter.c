@@ -43,6 +43,9 @@ static int panic(lua_State *L)
     return 0;
 }
 
+static int describe_error(lua_State *L);
+static int run(lua_State *L);
+
 static int open_interpreter(lua_State *L)
 {
     struct interpreter *interpreter = lua_touserdata(L, 1);
@@ -59,6 +62,10 @@ static int open_interpreter(lua_State *L)
     lua_pushlightuserdata(L, (void *)&interpreter_key);
     lua_pushlightuserdata(L, interpreter);
     lua_rawset(L, LUA_REGISTRYINDEX);
+    lua_pushcfunction(L, describe_error);
+    interpreter->error_handler = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_pushcfunction(L, run);
+    interpreter->runner = luaL_ref(L, LUA_REGISTRYINDEX);
     return 0;
 }
 
@@ -77,6 +84,7 @@ void interpreter_free(struct interpreter *interpreter)
 {
     lua_close(interpreter->L);
     reply_free(&interpreter->reply);
+    reply_free(&interpreter->result);
     free(interpreter->argv);
     free(interpreter);
 }
@@ -218,13 +226,6 @@ bool interpreter_load(struct interpreter *interpreter, int reference, struct buf
     return status == 0;
 }
 
-struct arguments {
-    struct interpreter *interpreter;
-    int reference;
-    const struct slice *keys, *arguments;
-    int key_count, argument_count;
-};
-
 static void push_slices(lua_State *L, const struct slice *slices, int count)
 {
     lua_createtable(L, count, 0);
@@ -234,92 +235,98 @@ static void push_slices(lua_State *L, const struct slice *slices, int count)
     }
 }
 
-/* Leaves the function and its parameters where interpreter_execute takes them. */
-static int push_run(lua_State *L)
+/* Pushes the function and its parameters; scripts find theirs in globals. Returns how many parameters. */
+static int push_function(lua_State *L, const struct interpreter *interpreter)
 {
-    const struct arguments *arguments = lua_touserdata(L, 1);
-    const struct interpreter *interpreter = arguments->interpreter;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, arguments->reference);
-    push_slices(L, arguments->keys, arguments->key_count);
-    push_slices(L, arguments->arguments, arguments->argument_count);
+    const struct interpreter_call *call = interpreter->call;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, call->reference);
+    if (interpreter->kind == INTERPRETER_SCRIPTS)
+        lua_rawgeti(L, LUA_REGISTRYINDEX, interpreter->globals);
+    push_slices(L, call->keys, call->key_count);
+    push_slices(L, call->arguments, call->argument_count);
     if (interpreter->kind == INTERPRETER_FUNCTIONS)
-        return 3;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, interpreter->globals);
-    lua_insert(L, -3);
+        return 2;
     lua_setfield(L, -3, "ARGV");
     lua_setfield(L, -2, "KEYS");
     lua_pop(L, 1);
-    return 1;
+    return 0;
 }
 
-void interpreter_begin(struct interpreter *interpreter, int reference, const struct slice *keys,
-                       int key_count, const struct slice *arguments, int argument_count)
+/* The whole run, protected. What was passed is read before anything of the script runs. */
+static int run(lua_State *L)
+{
+    struct interpreter *interpreter = lua_touserdata(L, 1);
+    int count = push_function(L, interpreter);
+    interpreter->call = NULL;
+    lua_call(L, count, 1);
+    interpreter->error_is_counted = values_write(L, &interpreter->result, interpreter->version);
+    return 0;
+}
+
+void interpreter_execute(struct interpreter *interpreter, const struct interpreter_call *call)
 {
     lua_State *L = interpreter->L;
     CHECK(lua_gettop(L) == 0);
-    struct arguments pushed = {interpreter, reference, keys, arguments, key_count, argument_count};
+    interpreter->call = call;
     interpreter->version = 2;
-    lua_pushcfunction(L, describe_error);
-    lua_pushcfunction(L, push_run);
-    lua_pushlightuserdata(L, &pushed);
-    interpreter->status = lua_pcall(L, 1, LUA_MULTRET, 1);
-}
-
-void interpreter_execute(struct interpreter *interpreter)
-{
-    lua_State *L = interpreter->L;
-    if (interpreter->status) /* no memory for the arguments */
-        return;
+    interpreter->result.version = call->version;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, interpreter->error_handler);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, interpreter->runner);
+    lua_pushlightuserdata(L, interpreter);
     set_hook(interpreter);
-    interpreter->status = lua_pcall(L, lua_gettop(L) - 2, 1, 1);
+    interpreter->status = lua_pcall(L, 1, 0, 1);
 }
 
-struct finish {
-    struct interpreter *interpreter;
-    struct reply *reply;
+struct failure {
     struct slice name;
-    bool error_is_counted;
+    struct reply *reply;
+    bool is_counted;
 };
 
-/* Writes the result, which is the second argument. */
-static int write_result(lua_State *L)
+/* Writes the error, which is the second argument. */
+static int write_error(lua_State *L)
 {
-    struct finish *finish = lua_touserdata(L, 1);
-    if (finish->interpreter->status == 0) {
-        finish->error_is_counted = values_write(L, finish->reply, finish->interpreter->version);
-        return 0;
-    }
+    struct failure *failure = lua_touserdata(L, 1);
     keep_error_shape(L);
+    lua_getfield(L, 2, VALUES_COUNTED_FIELD);
+    failure->is_counted = lua_toboolean(L, -1);
+    lua_settop(L, 2);
     const char *text = text_field(L, "err", "");
     lua_pushvalue(L, 2);
-    lua_getfield(L, 2, "ignore_error_stats_update");
-    finish->error_is_counted = lua_toboolean(L, -1);
-    lua_pop(L, 1);
     const char *source = text_field(L, "source", NULL);
     lua_pushvalue(L, 2);
     const char *line = text_field(L, "line", "0");
     if (source)
-        reply_errorf(finish->reply, "%s script: %.*s, on %s:%s.", text, (int)finish->name.length,
-                     finish->name.data, source, line);
+        reply_errorf(failure->reply, "%s script: %.*s, on %s:%s.", text, (int)failure->name.length,
+                     failure->name.data, source, line);
     else
-        reply_error(finish->reply, text);
+        reply_error(failure->reply, text);
     return 0;
+}
+
+/* The error is on the stack behind the handler. Returns whether it has been counted. */
+static bool finish_failed(struct interpreter *interpreter, struct slice name, struct reply *reply)
+{
+    lua_State *L = interpreter->L;
+    struct failure failure = {.name = name, .reply = reply};
+    lua_pushcfunction(L, write_error);
+    lua_pushlightuserdata(L, &failure);
+    lua_pushvalue(L, 2);
+    if (lua_pcall(L, 2, 0, 0))
+        reply_error(reply, "ERR not enough memory for the error of a script");
+    return failure.is_counted;
 }
 
 bool interpreter_finish(struct interpreter *interpreter, struct slice name, struct reply *reply)
 {
     lua_State *L = interpreter->L;
-    struct finish finish = {.interpreter = interpreter, .reply = reply, .name = name};
-    size_t start = reply->buffer.length;
+    bool error_is_counted = interpreter->error_is_counted;
     lua_sethook(L, NULL, 0, 0);
-    lua_remove(L, 1); /* the error handler */
-    lua_pushcfunction(L, write_result);
-    lua_pushlightuserdata(L, &finish);
-    lua_pushvalue(L, 1);
-    if (lua_pcall(L, 2, 0, 0)) {
-        reply_truncate(reply, start);
-        reply_error(reply, "ERR not enough memory for the reply of a script");
-    }
+    if (interpreter->status == 0)
+        reply_append(reply, &interpreter->result);
+    else
+        error_is_counted = finish_failed(interpreter, name, reply);
+    interpreter_forget_reply(&interpreter->result);
     lua_settop(L, 0);
-    return finish.error_is_counted;
+    return error_is_counted;
 }

@@ -12,9 +12,9 @@
  * One Lua state in which scripts, or functions of libraries, run; see sandbox.h for what they find there.
  * What they want of the server goes through struct interpreter_host: nothing here knows of keys or sessions.
  *
- * A run has three steps, so that the one in the middle may be left and taken up again on a stack of its own:
- * interpreter_begin copies the arguments, interpreter_execute touches nothing but the interpreter and the
- * host, interpreter_finish writes the reply. One run at a time. Main thread only.
+ * A run has two steps, so that the first may be left and taken up again on a stack of its own:
+ * interpreter_execute keeps nothing of what it was passed, interpreter_finish writes the reply. One run at a
+ * time. Main thread only.
  */
 
 struct interpreter;
@@ -29,7 +29,7 @@ struct interpreter_function {
     struct slice name;
     struct slice description; /* data NULL: none */
     unsigned flags;           /* enum script_flag */
-    int reference;            /* of the callback, for interpreter_begin */
+    int reference;            /* of the callback, for interpreter_call */
 };
 
 enum script_flag {
@@ -57,22 +57,29 @@ struct interpreter_host {
     const char *(*register_function)(void *context, const struct interpreter_function *function);
 };
 
+struct interpreter_call {
+    int reference;
+    const struct slice *keys, *arguments;
+    int key_count, argument_count;
+    int version; /* dialect of the reply */
+};
+
 struct interpreter *interpreter_create(enum interpreter_kind kind, const struct interpreter_host *host);
 void interpreter_free(struct interpreter *interpreter);
 
 /* Compiles a script or library, without its first line when that is a shebang (it still counts as a line).
- * Returns a reference for interpreter_begin, or -1 with the reason in error, which the caller frees. */
+ * Returns a reference for interpreter_call, or -1 with the reason in error, which the caller frees. */
 int interpreter_compile(struct interpreter *interpreter, struct slice source, struct buffer *error);
 void interpreter_release(struct interpreter *interpreter, int reference);
 
 /* Runs a library's code for what it registers. Returns false with the reason in error. */
 bool interpreter_load(struct interpreter *interpreter, int reference, struct buffer *error);
 
-void interpreter_begin(struct interpreter *interpreter, int reference, const struct slice *keys,
-                       int key_count, const struct slice *arguments, int argument_count);
-void interpreter_execute(struct interpreter *interpreter);
-/* The name stands in errors behind "script: ". Returns whether the last error that was written is that of a
- * command, which has been counted when it came. */
+/* Runs; nothing is written yet. The call, and what it points to, is needed until the script's first command.
+ */
+void interpreter_execute(struct interpreter *interpreter, const struct interpreter_call *call);
+/* Writes the reply of the run. The name stands in errors behind "script: ". Returns whether the last error in
+ * it is that of a command, which has been counted when it came. */
 bool interpreter_finish(struct interpreter *interpreter, struct slice name, struct reply *reply);
 
 size_t interpreter_memory_bytes(const struct interpreter *interpreter);

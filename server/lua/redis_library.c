@@ -101,32 +101,32 @@ static bool push_result(lua_State *L)
         return true;
     }
     struct reply *reply = &interpreter->reply;
-    reply_truncate(reply, 0);
     reply->version = interpreter->version;
     interpreter->host.call(interpreter->host.context, interpreter->argv, count, reply);
     values_push_reply(L, reply, 0);
     return reply->buffer.data[0] == '-';
 }
 
-static void forget_long_reply(struct interpreter *interpreter)
+void interpreter_forget_reply(struct reply *reply)
 {
     enum { KEPT_BYTES = 64 * 1024 };
-    reply_truncate(&interpreter->reply, 0);
-    if (interpreter->reply.buffer.capacity > KEPT_BYTES)
-        buffer_free(&interpreter->reply.buffer);
+    reply_truncate(reply, 0);
+    reply->errors = 0;
+    if (reply->buffer.capacity > KEPT_BYTES)
+        buffer_free(&reply->buffer);
 }
 
 static int redis_call(lua_State *L)
 {
     bool is_error = push_result(L);
-    forget_long_reply(interpreter_of(L));
+    interpreter_forget_reply(&interpreter_of(L)->reply);
     return is_error ? lua_error(L) : 1;
 }
 
 static int redis_pcall(lua_State *L)
 {
     push_result(L);
-    forget_long_reply(interpreter_of(L));
+    interpreter_forget_reply(&interpreter_of(L)->reply);
     return 1;
 }
 

@@ -18,13 +18,20 @@ struct interpreter {
     enum interpreter_kind kind;
     struct interpreter_host host;
     lua_State *L;
-    int globals, loading_globals; /* references of tables */
-    int version;                  /* redis.setresp: the dialect of replies that the running script sees */
-    int status;                   /* of the running script, as lua_pcall said it */
-    struct slice *argv;           /* of redis.call; kept between calls */
+    int globals, loading_globals;        /* references of tables */
+    int error_handler, runner;           /* and of functions */
+    const struct interpreter_call *call; /* what is to run, until it does */
+    int version;        /* redis.setresp: the dialect of replies that the running script sees */
+    int status;         /* of the running script, as lua_pcall said it */
+    struct slice *argv; /* of redis.call; kept between calls */
     int argv_capacity;
-    struct reply reply; /* likewise */
+    struct reply reply;    /* likewise */
+    struct reply result;   /* what the script returned */
+    bool error_is_counted; /* the last error in it */
 };
+
+/* Empties a reply that is used again; one that grew long gives its memory back. */
+void interpreter_forget_reply(struct reply *reply);
 
 /* Sets "redis" in the table of globals on top of the stack. */
 void redis_library_open(lua_State *L, struct interpreter *interpreter);

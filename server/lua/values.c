@@ -9,9 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Marks errors that the server has counted. */
-#define COUNTED_FIELD "ignore_error_stats_update"
-
 /* ---- from replies ---- */
 
 enum {
@@ -77,7 +74,7 @@ static void push_error(lua_State *L, struct slice text)
     lua_createtable(L, 0, 2);
     push_field(L, "err", text);
     lua_pushboolean(L, true);
-    lua_setfield(L, -2, COUNTED_FIELD);
+    lua_setfield(L, -2, VALUES_COUNTED_FIELD);
 }
 
 static void push_array(lua_State *L, struct reader *reader, int64_t count)
@@ -273,7 +270,7 @@ static bool write_special(struct writer *writer)
     if (push_raw_field(L, "err", LUA_TSTRING)) {
         reply_error(reply, lua_tostring(L, -1));
         lua_pop(L, 1);
-        writer->error_is_counted = push_raw_field(L, COUNTED_FIELD, LUA_TBOOLEAN);
+        writer->error_is_counted = push_raw_field(L, VALUES_COUNTED_FIELD, LUA_TBOOLEAN);
         if (!writer->error_is_counted)
             return true;
     } else if (push_raw_field(L, "ok", LUA_TSTRING)) {

@@ -4,11 +4,15 @@
 #include "protocol/resp_write.h"
 
 #include <lua.h>
+#include <stdbool.h>
 
 /*
  * Replies as Lua values and back. What becomes what: redis.io, "Redis Lua API", data type conversion. Main
  * thread only.
  */
+
+/* A field that marks errors which the server has counted. Its name is one that scripts can see. */
+#define VALUES_COUNTED_FIELD "ignore_error_stats_update"
 
 /* Pushes the one reply that was written since the buffer had the length start. Errors become a table with
  * the field err. */
