@@ -237,15 +237,16 @@ static bool read_metadata(struct slice source, char **copy, struct slice *name, 
         set_text_error(error, "ERR Invalid library metadata");
         return false;
     }
-    size_t length = (size_t)(end - source.data) - 2;
-    *copy = strndup(source.data + 2, length);
+    *copy = strndup(source.data, (size_t)(end - source.data));
     struct slice *words = NULL;
     int count = *copy ? resp_split_line(*copy, strlen(*copy), &words) : -1;
     bool is_valid = false;
-    if (count < 1 || isspace((unsigned char)source.data[2]))
+    if (count < 1) {
         set_text_error(error, "ERR Invalid library metadata");
-    else
+    } else {
+        words[0] = (struct slice){words[0].data + 2, words[0].length - 2}; /* behind "#!" */
         is_valid = read_words(words, count, name, error);
+    }
     free(words);
     return is_valid;
 }

@@ -4,7 +4,7 @@
  * The format is that of msgpack.org. What Lua leaves open is decided as scripts know it: a table whose keys
  * are 1 to n is an array, any other a map; whole numbers take the shortest integer, other numbers a float
  * when that loses nothing; what has no shape (functions and the like) is nil, and so are tables nested deeper
- * than PACK_DEPTH_MAX. Main thread only.
+ * than PACK_DEPTH_MAX. Byte strings (bin) are refused: scripts never saw them here. Main thread only.
  */
 #include "lua/bytes.h"
 #include "lua/libraries.h"
@@ -255,11 +255,6 @@ static void unpack_typed(lua_State *L, struct input *input, uint8_t type, int de
     case 0xc3:
         lua_pushboolean(L, type & 1);
         return;
-    case 0xc4: /* bytes and strings are the same here */
-    case 0xc5:
-    case 0xc6:
-        unpack_string(L, input, take_number(L, input, (size_t)1 << (type - 0xc4)));
-        return;
     case 0xca:
     case 0xcb:
         unpack_float(L, input, type == 0xca ? 4 : 8);
@@ -267,8 +262,8 @@ static void unpack_typed(lua_State *L, struct input *input, uint8_t type, int de
     case 0xcc:
     case 0xcd:
     case 0xce:
-    case 0xcf:
-        lua_pushnumber(L, (lua_Number)take_number(L, input, (size_t)1 << (type - 0xcc)));
+    case 0xcf: /* 64 bits are taken as a signed number, as scripts are used to */
+        lua_pushnumber(L, (lua_Number)(int64_t)take_number(L, input, (size_t)1 << (type - 0xcc)));
         return;
     case 0xd0:
         lua_pushnumber(L, (int8_t)take_number(L, input, 1));
@@ -322,12 +317,13 @@ static void unpack_value(lua_State *L, struct input *input, int depth)
         unpack_typed(L, input, type, depth + 1);
 }
 
-/* Pushes up to limit values (0: all) from an offset. With a limit or an offset, where it stopped comes first:
- * -1 at the end. */
-static int unpack_from(lua_State *L, int limit, int offset, bool says_where)
+/* Pushes up to limit values from an offset, and in front of them where it stopped: -1 at the end. Without limit
+ * and offset, all values alone. */
+static int unpack_from(lua_State *L, int limit, int offset)
 {
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
+    bool all = limit == 0 && offset == 0;
     if (offset < 0 || limit < 0)
         return luaL_error(L, "Invalid request to unpack with offset of %d and limit of %d.", offset,
                           (int)length);
@@ -335,11 +331,11 @@ static int unpack_from(lua_State *L, int limit, int offset, bool says_where)
         return luaL_error(L, "Start offset %d greater than input length %d.", offset, (int)length);
     struct input input = {(const uint8_t *)text + offset, length - (size_t)offset};
     lua_settop(L, 1);
-    if (says_where)
+    if (!all)
         lua_pushnil(L);
-    while (input.left && (limit == 0 || lua_gettop(L) - 1 - says_where < limit))
+    while (input.left && (all || lua_gettop(L) - 2 < limit))
         unpack_value(L, &input, 0);
-    if (says_where) {
+    if (!all) {
         lua_pushinteger(L, input.left ? (lua_Integer)(length - input.left) : -1);
         lua_replace(L, 2);
     }
@@ -348,17 +344,17 @@ static int unpack_from(lua_State *L, int limit, int offset, bool says_where)
 
 static int cmsgpack_unpack(lua_State *L)
 {
-    return unpack_from(L, 0, 0, false);
+    return unpack_from(L, 0, 0);
 }
 
 static int cmsgpack_unpack_one(lua_State *L)
 {
-    return unpack_from(L, 1, luaL_optint(L, 2, 0), true);
+    return unpack_from(L, 1, luaL_optint(L, 2, 0));
 }
 
 static int cmsgpack_unpack_limit(lua_State *L)
 {
-    return unpack_from(L, luaL_checkint(L, 2), luaL_optint(L, 3, 0), true);
+    return unpack_from(L, luaL_checkint(L, 2), luaL_optint(L, 3, 0));
 }
 
 void cmsgpack_open(lua_State *L)

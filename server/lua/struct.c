@@ -186,6 +186,7 @@ static int struct_pack(lua_State *L)
     int index = 2;
     struct buffer *out = bytes_push(L);
     lua_replace(L, lua_upvalueindex(1)); /* errors name arguments by their number: none may be added */
+    lua_pushnil(L); /* what is missing reads as nil */
     while (*format.at) {
         char option = *format.at++;
         size_t size = format_size(&format, option);
@@ -259,7 +260,7 @@ static size_t take_size(lua_State *L, int first_value)
         luaL_error(L, "format 'c0' needs a previous size");
     lua_Number number = lua_tonumber(L, -1);
     lua_pop(L, 1);
-    return number >= 0 && number < 0x1p53 ? (size_t)number : SIZE_MAX;
+    return number > -1 && number < 0x1p53 ? (size_t)number : SIZE_MAX;
 }
 
 static int struct_unpack(lua_State *L)

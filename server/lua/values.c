@@ -274,8 +274,8 @@ static bool write_special(struct writer *writer)
         if (!writer->error_is_counted)
             return true;
     } else if (push_raw_field(L, "ok", LUA_TSTRING)) {
-        const char *text = lua_tolstring(L, -1, &length);
-        write_line(reply, '+', text, length);
+        const char *text = lua_tostring(L, -1); /* up to its first zero byte, as errors are */
+        write_line(reply, '+', text, strlen(text));
     } else if (push_raw_field(L, "double", LUA_TNUMBER)) {
         reply_double(reply, lua_tonumber(L, -1));
     } else if (push_raw_field(L, "big_number", LUA_TSTRING)) {
