@@ -41,6 +41,12 @@ void config_free(struct config *config)
         free(config->renames[i].to);
     }
     free(config->renames);
+    for (size_t i = 0; i < config->user_count; i++) {
+        for (int j = 0; j < config->users[i].count; j++)
+            free((char *)config->users[i].words[j].data);
+        free(config->users[i].words);
+    }
+    free(config->users);
     free(config->passive);
     free(config->file_path);
     free(config->start_directory);

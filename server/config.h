@@ -80,6 +80,12 @@ struct config_rename {
     char *from, *to;
 };
 
+/* A `user` line: the name and the rules. */
+struct config_user {
+    struct slice *words; /* with their texts, from malloc */
+    int count;
+};
+
 /* How changes reach the rest of the server. Apply is called after the value changed, once for each option
  * that did, by its name in the table (never an alias); returns 0, or a negative errno with a text for the
  * client in error: all changes of the CONFIG SET are then taken back and applied again. Not called while the
@@ -87,6 +93,8 @@ struct config_rename {
 struct config_hooks {
     void *server;
     int (*apply)(void *server, const char *option_name, char *error, size_t error_size);
+    /* Appends the `user` lines that CONFIG REWRITE writes instead of those of the file. */
+    void (*append_user_lines)(void *server, struct buffer *lines);
 };
 
 struct config {
@@ -99,6 +107,8 @@ struct config {
     union config_value *passive; /* by row of the table; see config_table.h */
     struct config_rename *renames;
     size_t rename_count;
+    struct config_user *users;
+    size_t user_count;
     char *file_path;       /* absolute; NULL: started without a file */
     char *start_directory; /* before any `dir` */
     bool is_loading;       /* between the first and the last line of a start */

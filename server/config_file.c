@@ -6,7 +6,7 @@
 #include "config_table.h"
 
 #include "base/check.h"
-#include "base/sha256.h"
+#include "commands/acl_user.h"
 #include "protocol/resp_parse.h"
 
 #include <errno.h>
@@ -18,22 +18,15 @@
 
 #define FATAL_HEADER "\n*** FATAL CONFIG FILE ERROR (Spindle " SPINDLE_VERSION ") ***\n"
 
-enum { INCLUDE_DEPTH_MAX = 16, READ_BYTES = 64 * 1024, PASSWORD_RULES_MAX = 16 };
-
-/* Passwords that a `user default` line names: all must be the one of requirepass. */
-struct user_rules {
-    char *line; /* for the error block */
-    int line_number;
-    int count;
-    char hashes[PASSWORD_RULES_MAX][SHA256_HEX_BYTES];
-};
+enum { INCLUDE_DEPTH_MAX = 16, READ_BYTES = 64 * 1024 };
 
 struct loader {
     struct config *config;
     FILE *errors;
     struct registry registry; /* to try renames on */
+    struct acl_words words;   /* of it, to try users' rules with */
     bool has_registry;
-    struct user_rules user;
+    struct config_error user_error;
     int depth;        /* of includes */
     const char *path; /* of the file being read, when it is an included one */
 };
@@ -128,12 +121,18 @@ static int include_pattern(struct loader *loader, struct slice pattern)
 
 /* ---- rename-command ---- */
 
+static void need_registry(struct loader *loader)
+{
+    if (loader->has_registry)
+        return;
+    registry_init(&loader->registry);
+    acl_words_init(&loader->words, &loader->registry);
+    loader->has_registry = true;
+}
+
 static const char *rename_command(struct loader *loader, struct slice from, struct slice to)
 {
-    if (!loader->has_registry) {
-        registry_init(&loader->registry);
-        loader->has_registry = true;
-    }
+    need_registry(loader);
     int failed = registry_rename(&loader->registry, from, to);
     if (failed)
         return failed == -EEXIST ? "Target command name already exists" : "No such command in rename-command";
@@ -147,82 +146,45 @@ static const char *rename_command(struct loader *loader, struct slice from, stru
 
 /* ---- user ---- */
 
-static bool is_hash(struct slice text)
+static bool is_declared(const struct config *config, struct slice name)
 {
-    size_t digits = 0;
-    while (digits < text.length && memchr("0123456789abcdef", text.data[digits], 16))
-        digits++;
-    return digits == text.length && digits == SHA256_HEX_BYTES - 1;
-}
-
-static bool add_password_rule(struct user_rules *user, struct slice rule)
-{
-    struct slice text = {rule.data + 1, rule.length - 1};
-    if (user->count == PASSWORD_RULES_MAX)
-        return false;
-    char *hash = user->hashes[user->count++];
-    if (rule.data[0] == '>') {
-        sha256_hex(text.data, text.length, hash);
-        return true;
+    for (size_t i = 0; i < config->user_count; i++) {
+        if (slice_equals(config->users[i].words[0], name))
+            return true;
     }
-    if (!is_hash(text))
-        return false;
-    memcpy(hash, text.data, text.length);
-    hash[text.length] = 0;
-    return true;
+    return false;
 }
 
-/* The only user is `default`, who may do everything: a line that says just this is accepted, as CONFIG
- * REWRITE of redis-server writes it. Anything else would not be enforced. */
-static const char *declare_user(struct loader *loader, const struct slice *rules, int count)
+static void keep_user(struct config *config, const struct slice *words, int count)
 {
-    static const char refusal[] =
-        "Error in user declaration: only the user 'default' with all rights is supported";
-    static const char *const rights[][2] = {
-        {"on", "on"}, {"~*", "allkeys"}, {"&*", "allchannels"}, {"+@all", "allcommands"}};
-    enum { RIGHTS = sizeof(rights) / sizeof(rights[0]), ALL_RIGHTS = (1 << RIGHTS) - 1 };
-    if (!slice_is_word(rules[0], "default"))
-        return refusal;
-    unsigned granted = 0;
-    bool has_password_rule = false;
-    for (int i = 1; i < count; i++) {
-        bool known = slice_is_word(rules[i], "sanitize-payload") || slice_is_word(rules[i], "nopass");
-        has_password_rule |= slice_is_word(rules[i], "nopass");
-        for (int j = 0; j < RIGHTS; j++) {
-            bool grants = slice_is_word(rules[i], rights[j][0]) || slice_is_word(rules[i], rights[j][1]);
-            granted |= grants ? 1u << j : 0;
-            known |= grants;
+    config->users = reallocarray(config->users, config->user_count + 1, sizeof(*config->users));
+    CHECK(config->users);
+    struct config_user *user = &config->users[config->user_count++];
+    *user = (struct config_user){calloc((size_t)count, sizeof(*user->words)), count};
+    CHECK(user->words);
+    for (int i = 0; i < count; i++)
+        user->words[i] = (struct slice){config_copy_text(words[i]), words[i].length};
+}
+
+/* Checks a user's rules; they come into force when the server starts. The reason has the loader's memory. */
+static const char *declare_user(struct loader *loader, const struct slice *words, int count)
+{
+    need_registry(loader);
+    const struct acl_grammar grammar = {&loader->words, false};
+    struct acl_rules rules;
+    int refused = 0;
+    const char *refusal = "Duplicate user found. A user can only be defined once in config files";
+    if (!is_declared(loader->config, words[0])) {
+        refusal = acl_read_user(&grammar, words, count, &rules, &refused);
+        if (refusal == NULL) {
+            acl_rules_free(&rules);
+            keep_user(loader->config, words, count);
+            return NULL;
         }
-        if (!known && rules[i].length && (rules[i].data[0] == '#' || rules[i].data[0] == '>'))
-            known = has_password_rule = add_password_rule(&loader->user, rules[i]);
-        if (!known)
-            return refusal;
     }
-    return granted == ALL_RIGHTS && has_password_rule ? NULL : refusal;
-}
-
-static void note_user_line(struct loader *loader, struct slice line, int line_number)
-{
-    struct user_rules *user = &loader->user;
-    free(user->line);
-    user->line = config_copy_text(line);
-    user->line_number = line_number;
-}
-
-/* requirepass may stand behind the user line. */
-static int check_user_passwords(struct loader *loader)
-{
-    const struct user_rules *user = &loader->user;
-    const char *password = loader->config->commands.requirepass;
-    char expected[SHA256_HEX_BYTES];
-    sha256_hex(password, strlen(password), expected);
-    for (int i = 0; i < user->count; i++) {
-        if (!password[0] || strcmp(user->hashes[i], expected) != 0)
-            return report_mistake(
-                loader, user->line_number, slice_from_string(user->line),
-                "the password of the user 'default' is set by requirepass: this one differs");
-    }
-    return 0;
+    config_fail(&loader->user_error, "Error in user declaration '%.*s': %s", (int)words[refused].length,
+                words[refused].data, refusal);
+    return loader->user_error.text;
 }
 
 /* ---- directives and options ---- */
@@ -268,8 +230,6 @@ static int load_words(struct loader *loader, const struct slice *words, int coun
     const char *reason = load_directive(loader, words, count, &failed);
     if (reason)
         return report_mistake(loader, line_number, line, reason);
-    if (slice_is_word(words[0], "user"))
-        note_user_line(loader, line, line_number);
     return failed;
 }
 
@@ -360,12 +320,11 @@ int config_load(struct config *config, const struct config_source *source, FILE 
     failed = load_text(&loader, (struct slice){text.data, text.length});
     config->is_loading = false;
     if (!failed)
-        failed = check_user_passwords(&loader);
-    if (!failed)
         failed = check_log_file(config, errors);
-    free(loader.user.line);
-    if (loader.has_registry)
+    if (loader.has_registry) {
+        acl_words_free(&loader.words);
         registry_free(&loader.registry);
+    }
     buffer_free(&text);
     return failed;
 }

@@ -31,6 +31,7 @@ struct rewriter {
     const struct config *config;
     struct wanted_lines *wanted; /* by row of the table */
     struct buffer out;
+    struct wanted_lines users;
     bool has_comment; /* GENERATED_COMMENT stands in the file */
 };
 
@@ -101,10 +102,12 @@ static void rewrite_option_line(struct rewriter *rewriter, const struct config_o
         append_line(rewriter, lines_agree(option, line, wanted_line) ? line : wanted_line);
 }
 
-/* A `user default` line of redis-server repeats the password, which may have changed; requirepass says it. */
-static bool is_stale_user_line(const struct rewriter *rewriter, const struct words *words)
+/* Users are described anew: in the places of the old lines while there are some. */
+static void rewrite_user_line(struct rewriter *rewriter)
 {
-    return slice_is_word(words->words[0], "user") && rewriter->config->commands.requirepass[0];
+    struct slice line;
+    if (config_next_line(&rewriter->users.left, &line))
+        append_line(rewriter, line);
 }
 
 static void rewrite_line(struct rewriter *rewriter, struct slice line)
@@ -120,7 +123,9 @@ static void rewrite_line(struct rewriter *rewriter, struct slice line)
     const struct config_option *option = words.count > 0 ? config_option_find(words.words[0], NULL) : NULL;
     if (option)
         rewrite_option_line(rewriter, option, line);
-    else if (words.count <= 0 || !is_stale_user_line(rewriter, &words))
+    else if (words.count > 0 && slice_is_word(words.words[0], "user") && rewriter->users.in_file)
+        rewrite_user_line(rewriter);
+    else
         append_line(rewriter, line);
     words_free(&words);
 }
@@ -138,20 +143,38 @@ static bool is_worth_appending(const struct config *config, const struct config_
     return moved;
 }
 
+static void append_generated(struct rewriter *rewriter, struct slice line)
+{
+    if (!rewriter->has_comment)
+        config_append_text(&rewriter->out, "\n" GENERATED_COMMENT "\n");
+    rewriter->has_comment = true;
+    append_line(rewriter, line);
+}
+
 static void append_missing(struct rewriter *rewriter)
 {
+    struct slice line;
     for (int i = 0; i < config_option_count; i++) {
         struct wanted_lines *wanted = &rewriter->wanted[i];
         if (!wanted->in_file && !is_worth_appending(rewriter->config, &config_options[i]))
             continue;
-        struct slice line;
-        while (config_next_line(&wanted->left, &line)) {
-            if (!rewriter->has_comment)
-                config_append_text(&rewriter->out, "\n" GENERATED_COMMENT "\n");
-            rewriter->has_comment = true;
-            append_line(rewriter, line);
-        }
+        while (config_next_line(&wanted->left, &line))
+            append_generated(rewriter, line);
     }
+    while (config_next_line(&rewriter->users.left, &line))
+        append_generated(rewriter, line);
+}
+
+/* Without a server to ask, lines of users stay as they are. */
+static void want_users(struct rewriter *rewriter)
+{
+    const struct config_hooks *hooks = &rewriter->config->hooks;
+    struct wanted_lines *users = &rewriter->users;
+    if (hooks->append_user_lines == NULL)
+        return;
+    hooks->append_user_lines(hooks->server, &users->text);
+    users->left = (struct slice){users->text.data, users->text.length};
+    users->in_file = true;
 }
 
 static void rewrite_text(struct rewriter *rewriter, struct slice text)
@@ -163,12 +186,14 @@ static void rewrite_text(struct rewriter *rewriter, struct slice text)
         config_option_rewrite(rewriter->config, &config_options[i], &wanted->text);
         wanted->left = (struct slice){wanted->text.data, wanted->text.length};
     }
+    want_users(rewriter);
     struct slice line;
     while (config_next_line(&text, &line))
         rewrite_line(rewriter, line);
     append_missing(rewriter);
     for (int i = 0; i < config_option_count; i++)
         buffer_free(&rewriter->wanted[i].text);
+    buffer_free(&rewriter->users.text);
     free(rewriter->wanted);
 }
 

@@ -51,8 +51,9 @@ static const struct config_choice policy_choices[] = {{"volatile-lru", EVICTION_
                                                       {"noeviction", EVICTION_NONE},
                                                       {0}};
 
-/* Of options that nothing depends on yet: the numbers mean nothing. */
 static const struct config_choice acl_pubsub_choices[] = {{"allchannels", 1}, {"resetchannels", 0}, {0}};
+
+/* Of options that nothing depends on yet: the numbers mean nothing. */
 static const struct config_choice appendfsync_choices[] = {{"everysec", 1}, {"always", 2}, {"no", 0}, {0}};
 static const struct config_choice auth_clients_choices[] = {{"no", 0}, {"yes", 1}, {"optional", 2}, {0}};
 static const struct config_choice diskless_load_choices[] = {
@@ -214,6 +215,9 @@ const struct config_option config_options[] = {
     SPECIAL("save", OPTION_SEVERAL, "3600 1 300 100 60 10000", config_special_save),
 
     /* commands */
+    ENUM("acl-pubsub-default", 0, AT(commands.acl_all_channels), "resetchannels", acl_pubsub_choices),
+    TEXT("aclfile", OPTION_IMMUTABLE, AT(commands.acl_file), ""),
+    NUMBER("acllog-max-len", 0, AT(commands.acl_log_max_len), "128", 0, INT64_MAX),
     NUMBER("databases", OPTION_IMMUTABLE, AT(commands.databases), "16", 1, INT32_MAX),
     ENUM("enable-debug-command", OPTION_IMMUTABLE, AT(commands.debug_command_access), "no", access_choices),
     NUMBER("hz", 0, AT(commands.hz), "10", 0, INT32_MAX, .floor = 1, .ceiling = 500),
@@ -347,10 +351,6 @@ const struct config_option config_options[] = {
     BOOL("tls-session-caching", 0, NOWHERE, "yes"),
 
     /* everything else */
-    ENUM("acl-pubsub-default", 0, NOWHERE, "resetchannels", acl_pubsub_choices),
-    TEXT("aclfile", OPTION_IMMUTABLE | OPTION_DEFAULT_ONLY, NOWHERE, "",
-         .refusal = "there are no users but the default one: the rules of the file would not hold"),
-    NUMBER("acllog-max-len", 0, NOWHERE, "128", 0, INT64_MAX),
     NUMBER("active-defrag-cycle-max", 0, NOWHERE, "25", 1, 99),
     NUMBER("active-defrag-cycle-min", 0, NOWHERE, "1", 1, 99),
     NUMBER("active-defrag-ignore-bytes", OPTION_MEMORY, NOWHERE, "104857600", 1, INT64_MAX),

@@ -81,18 +81,13 @@ static const struct session_transport server_transport = {
     .resume = transport_resume,
 };
 
-static bool server_has_password(const struct server *server)
-{
-    const char *password = server->commands.settings.requirepass;
-    return password && password[0];
-}
-
 static const char *on_admit(void *context, bool is_unix, bool is_loopback)
 {
     const struct server *server = context;
     if ((int64_t)server->commands.sessions.count >= server->commands.settings.max_clients)
         return "ERR max number of clients reached";
-    if (server->config.net.protected_mode && !server_has_password(server) && !is_unix && !is_loopback)
+    if (server->config.net.protected_mode && server->commands.acl.default_user->rules.needs_no_password &&
+        !is_unix && !is_loopback)
         return "DENIED Redis is running in protected mode because protected mode is enabled and no password "
                "is set for "
                "the default user. In this mode connections are only accepted from the loopback interface. If "
@@ -126,7 +121,7 @@ static void *on_opened(void *context, struct channel *channel)
     channel_describe_kind(channel, &facts);
     session->flags |=
         (facts.is_unix ? SESSION_UNIX_SOCKET : 0u) | (facts.is_loopback ? SESSION_LOOPBACK : 0u);
-    authenticate_reset(session, &server->commands.settings);
+    authenticate_reset(session, &server->commands.acl);
     return session;
 }
 
@@ -310,6 +305,9 @@ int server_start(struct server *server)
     server_create_net(server);
     process_raise_file_limit(&server->config.commands.max_clients);
     server_apply_settings(server);
+    error = server_load_users(server);
+    if (error)
+        return error;
     config_rename_commands(&server->config, &server->commands.registry);
     server_watch_signals(server);
     error = server_open_listeners(server);

@@ -80,6 +80,8 @@ int server_save_in_background(struct server *server);
 void server_install_hooks(struct server *server);
 /* Takes over all settings; listeners apart. */
 void server_apply_settings(struct server *server);
+/* The users of requirepass, the configuration and the ACL file. Returns 0 or -errno (logged). */
+int server_load_users(struct server *server);
 int server_open_listeners(struct server *server);
 void server_close_listeners(struct server *server);
 void server_configure_log(const struct server *server);

@@ -3,6 +3,7 @@
 #include "server.h"
 
 #include "base/log.h"
+#include "commands/acl_file.h"
 #include "commands/authenticate.h"
 #include "process.h"
 #include "title.h"
@@ -53,7 +54,6 @@ void server_apply_settings(struct server *server)
     server->commands.settings.reply_max_bytes = config->net.output_limits[NET_CLIENT_NORMAL].hard_bytes;
     commands_update_settings(&server->commands);
     notify_set_classes(&server->commands.notify, (unsigned)config->notify_classes);
-    authenticate_refresh(&server->commands.sessions, &server->commands.settings);
     keyspace_set_settings(&server->keyspace, &config->store);
     slowlog_trim(&server->commands.slowlog, config->commands.slowlog_max_len);
     struct net_limits limits = {.bulk_max_bytes = config->commands.proto_max_bulk_len,
@@ -63,6 +63,71 @@ void server_apply_settings(struct server *server)
                                 .unread_total_bytes = (uint64_t)config->net.unread_total_bytes};
     memcpy(limits.output, config->net.output_limits, sizeof(limits.output));
     net_set_limits(server->net, &limits);
+}
+
+/* ---- users ---- */
+
+static void warn_disabled(const struct acl_user *user)
+{
+    if (!user->rules.is_enabled)
+        log_notice("The user '%.*s' is disabled: nobody can log in as it (its rules have no 'on')",
+                   (int)user->name.length, user->name.data);
+}
+
+/* The lines were checked when they were read; the defaults may have changed since. */
+static int load_configured_users(struct server *server)
+{
+    struct acl *acl = &server->commands.acl;
+    const struct acl_grammar grammar = acl_grammar(acl);
+    for (size_t i = 0; i < server->config.user_count; i++) {
+        const struct config_user *line = &server->config.users[i];
+        struct acl_rules rules;
+        int refused;
+        const char *refusal = acl_read_user(&grammar, line->words, line->count, &rules, &refused);
+        if (refusal) {
+            log_warning("Error in the declaration of the user '%.*s': %s", (int)line->words[0].length,
+                        line->words[0].data, refusal);
+            return -EINVAL;
+        }
+        warn_disabled(acl_set_user(acl, line->words[0], &rules));
+    }
+    return 0;
+}
+
+static int load_user_file(struct server *server, const char *path)
+{
+    struct buffer errors = {0};
+    struct acl_users old = {0};
+    int failed = acl_file_load(&server->commands.acl, path, &old, &errors);
+    if (failed)
+        log_warning("Aborting the start because of ACL errors: %.*s", (int)errors.length, errors.data);
+    acl_users_free(&old);
+    buffer_free(&errors);
+    return failed;
+}
+
+int server_load_users(struct server *server)
+{
+    const char *path = server->config.commands.acl_file;
+    acl_set_default_password(&server->commands.acl, server->config.commands.requirepass);
+    if (path[0] && server->config.user_count) {
+        log_warning(
+            "There are users in the configuration and an ACL file (aclfile): it would be unclear what "
+            "holds. Use one or the other.");
+        return -EINVAL;
+    }
+    return path[0] ? load_user_file(server, path) : load_configured_users(server);
+}
+
+/* For CONFIG REWRITE. Users of an ACL file do not belong into the configuration. */
+static void append_user_lines(void *context, struct buffer *lines)
+{
+    const struct server *server = context;
+    const struct acl *acl = &server->commands.acl;
+    for (size_t i = 0; !server->config.commands.acl_file[0] && i < acl->users.count; i++) {
+        acl_describe_user(acl, acl->users.items[i], lines);
+        buffer_append(lines, "\n", 1);
+    }
 }
 
 /* ---- listeners ---- */
@@ -148,6 +213,10 @@ static int server_on_apply(void *context, const char *option_name, char *error, 
 {
     struct server *server = context;
     server_apply_settings(server);
+    if (strcmp(option_name, "requirepass") == 0) {
+        acl_set_default_password(&server->commands.acl, server->config.commands.requirepass);
+        authenticate_refresh(&server->commands.sessions, &server->commands.acl);
+    }
     if (strcmp(option_name, "bind") == 0)
         return server_rebind(server, error, error_size);
     if (strcmp(option_name, "port") == 0) {
@@ -190,6 +259,7 @@ static int server_on_apply(void *context, const char *option_name, char *error, 
 
 void server_install_hooks(struct server *server)
 {
-    const struct config_hooks hooks = {.server = server, .apply = server_on_apply};
+    const struct config_hooks hooks = {
+        .server = server, .apply = server_on_apply, .append_user_lines = append_user_lines};
     config_set_hooks(&server->config, &hooks);
 }

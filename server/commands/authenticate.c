@@ -1,43 +1,137 @@
-/* Passwords and what a session's login changes. See authenticate.h. Main thread only. */
+/* Sessions and their users. See authenticate.h. Main thread only. */
 #include "commands/authenticate.h"
 
-#include <string.h>
+#include "base/mem.h"
+#include "commands/acl_check.h"
+#include "commands/pubsub.h"
 
-/* Looks at every byte of the guess, whatever the password is. */
-static bool is_password(const char *password, struct slice guess)
+static void session_restrict(struct session *session, const struct acl *acl)
 {
-    size_t length = strlen(password);
-    volatile unsigned char difference = length != guess.length;
-    for (size_t i = 0; i < guess.length; i++)
-        difference |= (unsigned char)(guess.data[i] ^ password[length ? i % length : 0]);
-    return difference == 0;
+    session->flags &= ~(uint32_t)SESSION_RESTRICTED;
+    bool is_done = authenticate_is_done(session, acl);
+    if (!is_done || (session->user && !session->user->is_unlimited))
+        session->flags |= SESSION_RESTRICTED;
+    if (session->transport)
+        session->transport->set_trusted(session->connection, is_done);
 }
 
-bool authenticate_session(struct session *session, const struct command_settings *settings, struct slice user,
+bool authenticate_session(struct session *session, const struct acl *acl, struct slice user,
                           struct slice password)
 {
-    if (!slice_equals(user, slice_from_string("default")))
+    struct acl_user *found = acl_log_in(acl, user, password);
+    if (found == NULL)
         return false;
-    if (authenticate_is_required(settings) && !is_password(settings->requirepass, password))
-        return false;
+    session->user = found;
     session->flags |= SESSION_AUTHENTICATED;
-    session->transport->set_trusted(session->connection, true);
+    session_restrict(session, acl);
     return true;
 }
 
-void authenticate_reset(struct session *session, const struct command_settings *settings)
+void authenticate_reset(struct session *session, const struct acl *acl)
 {
-    bool trusted = !authenticate_is_required(settings);
+    session->user = acl->default_user;
     session->flags &= ~(uint32_t)SESSION_AUTHENTICATED;
-    if (trusted)
+    if (!acl_requires_login(acl))
         session->flags |= SESSION_AUTHENTICATED;
-    session->transport->set_trusted(session->connection, trusted);
+    session_restrict(session, acl);
 }
 
-void authenticate_refresh(const struct session_list *sessions, const struct command_settings *settings)
+void authenticate_refresh(const struct session_list *sessions, const struct acl *acl)
 {
-    for (const struct links *at = sessions->sessions.next; at != &sessions->sessions; at = at->next) {
-        const struct session *session = links_container(at, struct session, links);
-        session->transport->set_trusted(session->connection, authenticate_is_done(session, settings));
+    for (const struct links *at = sessions->sessions.next; at != &sessions->sessions; at = at->next)
+        session_restrict(links_container(at, struct session, links), acl);
+}
+
+void authenticate_end_user(const struct session_list *sessions, const struct acl *acl,
+                           const struct acl_user *user, struct session *running)
+{
+    struct links *next;
+    for (struct links *at = sessions->sessions.next; at != &sessions->sessions; at = next) {
+        struct session *session = links_container(at, struct session, links);
+        next = at->next;
+        if (session->user != user)
+            continue;
+        session->user = acl->default_user;
+        session->flags &= ~(uint32_t)SESSION_AUTHENTICATED;
+        session_restrict(session, acl);
+        session_close(session, running);
     }
+}
+
+/* ---- listeners ---- */
+
+/* All channels of all selectors. The texts belong to the rules. */
+static struct acl_patterns gather_channels(const struct acl_rules *rules)
+{
+    struct acl_patterns all = {0};
+    for (size_t i = 0; i < rules->selector_count; i++)
+        all.capacity += rules->selectors[i]->channels.count;
+    all.items = mem_alloc(all.capacity * sizeof(*all.items));
+    for (size_t i = 0; i < rules->selector_count; i++) {
+        const struct acl_patterns *channels = &rules->selectors[i]->channels;
+        for (size_t j = 0; j < channels->count; j++)
+            all.items[all.count++] = channels->items[j];
+    }
+    return all;
+}
+
+static bool allow_all_channels(const struct acl_rules *rules)
+{
+    for (size_t i = 0; i < rules->selector_count; i++) {
+        if (rules->selectors[i]->all_channels)
+            return true;
+    }
+    return false;
+}
+
+/* Whether every pattern that was there is among these. */
+static bool channels_are_kept(const struct acl_rules *before, const struct acl_patterns *channels)
+{
+    for (size_t i = 0; i < before->selector_count; i++) {
+        const struct acl_patterns *old = &before->selectors[i]->channels;
+        for (size_t j = 0; j < old->count; j++) {
+            if (!acl_channel_is_allowed(channels, old->items[j].text, true))
+                return false;
+        }
+    }
+    return !allow_all_channels(before);
+}
+
+struct listener_check {
+    const struct acl_patterns *channels;
+    bool are_patterns, is_denied;
+};
+
+static void check_subscription(void *context, struct slice name)
+{
+    struct listener_check *check = context;
+    check->is_denied |= !acl_channel_is_allowed(check->channels, name, check->are_patterns);
+}
+
+static bool listens_to_denied(const struct session *session, const struct acl_patterns *channels)
+{
+    struct listener_check check = {.channels = channels};
+    for (int kind = 0; kind < PUBSUB_KINDS && !check.is_denied; kind++) {
+        check.are_patterns = kind == PUBSUB_PATTERN;
+        pubsub_visit_subscriptions(session, (enum pubsub_kind)kind, check_subscription, &check);
+    }
+    return check.is_denied;
+}
+
+void authenticate_end_listeners(const struct session_list *sessions, const struct acl_user *user,
+                                const struct acl_rules *rules, struct session *running)
+{
+    if (allow_all_channels(rules))
+        return;
+    struct acl_patterns channels = gather_channels(rules);
+    bool is_less = !channels_are_kept(&user->rules, &channels);
+    struct links *next;
+    for (struct links *at = sessions->sessions.next; is_less && at != &sessions->sessions; at = next) {
+        struct session *session = links_container(at, struct session, links);
+        next = at->next;
+        if (session->user == user && session->flags & SESSION_SUBSCRIBER &&
+            listens_to_denied(session, &channels))
+            session_close(session, running);
+    }
+    mem_free(channels.items, channels.capacity * sizeof(*channels.items));
 }

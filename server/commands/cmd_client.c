@@ -1,5 +1,7 @@
 /* CLIENT: connections as the server sees them. Main thread only. */
+#include "commands/acl_user.h"
 #include "commands/argument.h"
+#include "commands/client_description.h"
 #include "commands/commands.h"
 #include "commands/handlers.h"
 
@@ -85,8 +87,7 @@ static size_t client_argument_bytes(const struct call *call, const struct sessio
     return bytes;
 }
 
-/* Appends the line of CLIENT LIST about a session, with its line end. */
-static void client_describe(const struct call *call, const struct session *session, struct buffer *out)
+void client_describe(const struct call *call, const struct session *session, struct buffer *out)
 {
     struct connection_info info;
     session->transport->describe(session->connection, &info);
@@ -96,8 +97,9 @@ static void client_describe(const struct call *call, const struct session *sessi
     size_t texts_bytes = (session->name ? strlen(session->name) : 0) +
                          (session->library_name ? strlen(session->library_name) : 0) +
                          (session->library_version ? strlen(session->library_version) : 0);
+    struct slice user = session->user ? session->user->name : slice_from_string("(superuser)");
     size_t queued_bytes = transaction_bytes(session);
-    size_t room = 1024 + texts_bytes;
+    size_t room = 1024 + texts_bytes + user.length;
     char *line = buffer_reserve(out, room);
     size_t length = (size_t)snprintf(
         line, room,
@@ -105,7 +107,7 @@ static void client_describe(const struct call *call, const struct session *sessi
         "ssub=%llu multi=%lld "
         "qbuf=%llu qbuf-free=%llu argv-mem=%zu multi-mem=%zu rbs=0 rbp=0 obl=0 oll=%llu omem=%llu "
         "tot-mem=%llu "
-        "events=%s cmd=%s user=default redir=-1 resp=%d",
+        "events=%s cmd=%s user=%.*s redir=-1 resp=%d",
         (unsigned long long)session->id, info.peer, info.local, info.fd, session->name ? session->name : "",
         (long long)(now_ms - session->created_ms) / 1000, (long long)(now_ms - session->active_ms) / 1000,
         flags, session->db->id, (unsigned long long)pubsub_count(session, PUBSUB_CHANNEL),
@@ -115,7 +117,7 @@ static void client_describe(const struct call *call, const struct session *sessi
         client_argument_bytes(call, session), queued_bytes, (unsigned long long)info.output_blocks,
         (unsigned long long)info.output_bytes, (unsigned long long)session_memory_bytes(session),
         info.output_bytes ? "rw" : "r", session->last_command ? session->last_command->full_name : "NULL",
-        session->version);
+        (int)user.length, user.data, session->version);
     /* Redis 7.0 does not know these two: they are shown for clients that set them. */
     if (session->library_name || session->library_version)
         length += (size_t)snprintf(line + length, room - length, " lib-name=%s lib-ver=%s",
@@ -193,12 +195,14 @@ struct client_filter {
     struct slice peer, local; /* data NULL: any */
     bool has_type;
     enum client_type type;
+    const struct acl_user *user; /* NULL: any */
     bool skip_me;
 };
 
-static bool client_read_user(struct call *call, int index)
+static bool client_read_user(struct call *call, int index, struct client_filter *filter)
 {
-    if (slice_equals(call->argv[index], slice_from_string("default")))
+    filter->user = acl_find(&call->commands->acl, call->argv[index]);
+    if (filter->user)
         return true;
     reply_errorf(call->reply, "ERR No such user '%.*s'", argument_quoted_length(call->argv[index]),
                  call->argv[index].data);
@@ -223,7 +227,7 @@ static bool client_read_filter(struct call *call, struct client_filter *filter)
         } else if (more && call_argument_is(call, i, "laddr")) {
             filter->local = call->argv[i + 1];
         } else if (more && call_argument_is(call, i, "user")) {
-            if (!client_read_user(call, i + 1)) /* everybody is the default user */
+            if (!client_read_user(call, i + 1, filter))
                 return false;
         } else if (more && call_argument_is(call, i, "skipme") && call_argument_is(call, i + 1, "yes")) {
             filter->skip_me = true;
@@ -246,6 +250,8 @@ static bool client_fits(const struct call *call, const struct session *session,
         return false;
     if (filter->has_type && filter->type != client_type(session))
         return false;
+    if (filter->user && filter->user != session->user)
+        return false;
     if (filter->peer.data == NULL && filter->local.data == NULL)
         return true;
     struct connection_info info;
@@ -265,12 +271,7 @@ static int64_t client_kill(struct call *call, const struct client_filter *filter
         if (!client_fits(call, session, filter))
             continue;
         killed++;
-        if (session == call->session) {
-            session->flags |= SESSION_CLOSE_AFTER_REPLY;
-        } else {
-            session->flags |= SESSION_CLOSE_ASAP;
-            session->transport->close(session->connection, false);
-        }
+        session_close(session, call->session);
     }
     return killed;
 }

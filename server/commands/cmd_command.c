@@ -384,11 +384,6 @@ static const struct command *find_command(const struct registry *registry, const
     return entry ? entry->command : NULL;
 }
 
-static bool arity_fits(const struct command *command, int argc)
-{
-    return command->arity >= 0 ? argc == command->arity : argc >= -command->arity;
-}
-
 /* Finds the keys of the command line behind the two words, or replies with what is wrong with it. */
 static bool find_keys(struct call *call, struct key_positions *positions)
 {
@@ -400,7 +395,7 @@ static bool find_keys(struct call *call, struct key_positions *positions)
         error = "ERR Invalid command specified";
     else if (!keyspecs_has_keys(command))
         error = "ERR The command has no key arguments";
-    else if (!arity_fits(command, argc))
+    else if (!command_arity_fits(command, argc))
         error = "ERR Invalid number of arguments specified for command";
     else if ((keyspecs_find_keys(command, argv, argc, positions) < 0 || positions->count == 0) &&
              !(command->flags & COMMAND_NO_MANDATORY_KEYS))

@@ -1,4 +1,5 @@
 /* Commands about the connection itself: AUTH, HELLO, PING, ECHO, SELECT, QUIT, RESET. Main thread only. */
+#include "commands/acl_call.h"
 #include "commands/argument.h"
 #include "commands/authenticate.h"
 #include "commands/commands.h"
@@ -59,8 +60,18 @@ void cmd_reset(struct call *call)
     session->db = &call->keyspace->databases[0];
     session_set_text(&session->name, (struct slice){"", 0});
     session->flags &= ~(uint32_t)(SESSION_REPLY_OFF | SESSION_REPLY_SKIP_NEXT | SESSION_NO_TOUCH);
-    authenticate_reset(session, &call->commands->settings);
+    authenticate_reset(session, &call->commands->acl);
     reply_status(call->reply, "RESET");
+}
+
+/* Logs the session in; replies and returns false when the name or the password is wrong. */
+static bool log_in(struct call *call, struct slice user, struct slice password)
+{
+    if (authenticate_session(call->session, &call->commands->acl, user, password))
+        return true;
+    acl_call_note_wrong_login(call, user);
+    reply_error(call->reply, AUTHENTICATE_WRONG_PASSWORD);
+    return false;
 }
 
 void cmd_auth(struct call *call)
@@ -69,20 +80,18 @@ void cmd_auth(struct call *call)
         call_reply_syntax_error(call);
         return;
     }
-    const struct command_settings *settings = &call->commands->settings;
-    struct slice user = slice_from_string("default");
+    const struct acl_user *default_user = call->commands->acl.default_user;
+    struct slice user = default_user->name;
     if (call->argc == 3)
         user = call->argv[1];
-    else if (!authenticate_is_required(settings)) {
+    else if (default_user->rules.needs_no_password) {
         reply_error(call->reply,
                     "ERR AUTH <password> called without any password configured for the default user. "
                     "Are you sure your configuration is correct?");
         return;
     }
-    if (authenticate_session(call->session, settings, user, call->argv[call->argc - 1]))
+    if (log_in(call, user, call->argv[call->argc - 1]))
         reply_ok(call->reply);
-    else
-        reply_error(call->reply, AUTHENTICATE_WRONG_PASSWORD);
 }
 
 /* ---- HELLO ---- */
@@ -94,11 +103,8 @@ static bool hello_options(struct call *call)
     for (int i = 2; i < call->argc; i++) {
         int behind = call->argc - 1 - i;
         if (call_argument_is(call, i, "auth") && behind >= 2) {
-            if (!authenticate_session(call->session, &call->commands->settings, call->argv[i + 1],
-                                      call->argv[i + 2])) {
-                reply_error(call->reply, AUTHENTICATE_WRONG_PASSWORD);
+            if (!log_in(call, call->argv[i + 1], call->argv[i + 2]))
                 return false;
-            }
             i += 2;
         } else if (call_argument_is(call, i, "setname") && behind >= 1) {
             if (!argument_client_name(call, i + 1))
@@ -147,7 +153,7 @@ void cmd_hello(struct call *call)
     }
     if (!hello_options(call))
         return;
-    if (!authenticate_is_done(call->session, &call->commands->settings)) {
+    if (!authenticate_is_done(call->session, &call->commands->acl)) {
         reply_error(call->reply,
                     "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
                     "AUTH <user> <pass> option can be used to authenticate the client and select the RESP "

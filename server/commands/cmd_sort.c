@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/sort.h"
+#include "commands/acl_call.h"
 #include "commands/handlers.h"
 #include "commands/sort_pattern.h"
 #include "store/list_type.h"
@@ -54,6 +55,15 @@ static void read_by(struct request *request, struct slice text)
     request->by_pattern = sort_pattern_parse(text);
 }
 
+/* Patterns name any key. Replies and returns false when the user may not read them all. */
+static bool may_look_anywhere(struct call *call, const char *option)
+{
+    if (acl_call_reads_all_keys(call))
+        return true;
+    reply_errorf(call->reply, "ERR %s option of SORT denied due to insufficient ACL permissions.", option);
+    return false;
+}
+
 static bool read_request(struct call *call, struct request *request)
 {
     for (int at = 2; at < call->argc; at++) {
@@ -72,8 +82,12 @@ static bool read_request(struct call *call, struct request *request)
         } else if (!request->read_only && call_argument_is(call, at, "STORE") && behind >= 1) {
             request->store_index = ++at;
         } else if (call_argument_is(call, at, "BY") && behind >= 1) {
-            read_by(request, call->argv[++at]);
+            if (sort_pattern_has_star(call->argv[++at]) && !may_look_anywhere(call, "BY"))
+                return false;
+            read_by(request, call->argv[at]);
         } else if (call_argument_is(call, at, "GET") && behind >= 1) {
+            if (!may_look_anywhere(call, "GET"))
+                return false;
             add_get(request, call->argv[++at]);
         } else {
             call_reply_syntax_error(call);

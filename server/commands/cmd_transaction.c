@@ -1,4 +1,5 @@
 /* MULTI, EXEC, DISCARD, WATCH, UNWATCH. Main thread only. */
+#include "commands/acl_call.h"
 #include "commands/commands.h"
 #include "commands/handlers.h"
 #include "store/lookahead.h"
@@ -60,6 +61,26 @@ static void exec_prefetch(const struct database *db, struct transaction_command 
     lookahead_finish(group, begun);
 }
 
+/* Rules may have changed since the command was queued. Replies and returns false when it is denied now. */
+static bool exec_is_allowed(const struct call *exec, const struct transaction_command *queued)
+{
+    static const char *const reasons[] = {
+        [ACL_DENIED_COMMAND] = "no permission to execute the command or subcommand",
+        [ACL_DENIED_KEY] = "no permission to touch the specified keys",
+        [ACL_DENIED_CHANNEL] =
+            "no permission to access one of the channels used as arguments to the command"};
+    struct acl_answer answer =
+        acl_call_ask(exec, queued->entry, queued->argv, (int)queued->argc, ACL_CONTEXT_MULTI);
+    if (answer.verdict == ACL_ALLOWED)
+        return true;
+    reply_errorf(exec->reply,
+                 "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC "
+                 "call. This command is no longer allowed for the following reason: %s",
+                 reasons[answer.verdict]);
+    commands_note_refused(exec->commands, NULL, exec->reply);
+    return false;
+}
+
 static void exec_one(const struct call *exec, struct transaction_command *queued)
 {
     struct session *session = exec->session;
@@ -81,7 +102,8 @@ static void exec_one(const struct call *exec, struct transaction_command *queued
                         .blobs = queued->blobs,
                         .key_hash = queued->key_hash,
                         .hashed_argument = queued->hashed_argument};
-    commands_perform(&call, queued->entry);
+    if (__builtin_expect(!(session->flags & SESSION_RESTRICTED), 1) || exec_is_allowed(exec, queued))
+        commands_perform(&call, queued->entry);
     if (__builtin_expect(session->flags & EXEC_REPLY_HIDDEN || closing, 0))
         reply_truncate(reply, call.reply_start);
     pubsub_end_command(&exec->commands->pubsub, call.reply_start);

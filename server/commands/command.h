@@ -152,6 +152,11 @@ struct command {
  * joined when they touch. 0 0 0 without one; last is negative when it counts from the end. */
 void command_key_range(const struct command *command, int *first, int *last, int *step);
 
+static inline bool command_arity_fits(const struct command *command, int argc)
+{
+    return command->arity >= 0 ? argc == command->arity : argc >= -command->arity;
+}
+
 /* The first member or field that it looks up, or NULL. */
 static inline const struct slice *command_member(const struct command *command, const struct slice *argv,
                                                  uint32_t argc)

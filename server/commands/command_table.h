@@ -18,9 +18,9 @@ struct command_table {
     int count;
 };
 
-extern const struct command_table table_bitmap, table_connection, table_generic, table_geo, table_hash,
-    table_hyperloglog, table_list, table_pubsub, table_scripting, table_server, table_set, table_stream,
-    table_string, table_transactions, table_zset;
+extern const struct command_table table_acl, table_bitmap, table_connection, table_generic, table_geo,
+    table_hash, table_hyperloglog, table_list, table_pubsub, table_scripting, table_server, table_set,
+    table_stream, table_string, table_transactions, table_zset;
 
 #define COUNT_OF(array) ((int)(sizeof(array) / sizeof((array)[0])))
 

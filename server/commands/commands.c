@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "commands/acl_call.h"
 #include "commands/authenticate.h"
 #include "commands/handlers.h"
 #include "store/lookahead.h"
@@ -24,6 +25,7 @@ void commands_init(struct commands *commands, struct keyspace *keyspace, const s
     *commands = (struct commands){.keyspace = keyspace, .services = services};
     registry_init(&commands->registry);
     session_list_init(&commands->sessions);
+    acl_init(&commands->acl, &commands->registry);
     slowlog_init(&commands->slowlog);
     blocking_init(&commands->blocking);
     pubsub_init(&commands->pubsub);
@@ -37,6 +39,7 @@ void commands_init(struct commands *commands, struct keyspace *keyspace, const s
 void commands_free(struct commands *commands)
 {
     scripting_free(&commands->scripting);
+    acl_free(&commands->acl);
     registry_free(&commands->registry);
     blocking_free(&commands->blocking);
     notify_free(&commands->notify);
@@ -164,11 +167,6 @@ static bool debug_is_allowed(const struct call *call)
     }
 }
 
-bool command_arity_fits(const struct command *command, int argc)
-{
-    return command->arity >= 0 ? argc == command->arity : argc >= -command->arity;
-}
-
 bool commands_writes_are_stopped(const struct commands *commands)
 {
     const struct command_settings *settings = &commands->settings;
@@ -188,6 +186,23 @@ static bool allows_subscriber(const struct command *command)
     return false;
 }
 
+/* Of a session that is restricted or between MULTI and EXEC. Replies and returns false when it may not call
+ * this.
+ */
+static bool session_may_call(struct call *call, unsigned flags)
+{
+    const struct session *session = call->session;
+    if (!(flags & COMMAND_NO_AUTH) && !authenticate_is_done(session, &call->commands->acl)) {
+        reply_error(call->reply, "NOAUTH Authentication required.");
+        return false;
+    }
+    if ((flags & COMMAND_NO_MULTI) && (session->flags & SESSION_IN_MULTI)) {
+        reply_error(call->reply, "ERR Command not allowed inside a transaction");
+        return false;
+    }
+    return acl_call_is_allowed(call);
+}
+
 /* Replies why the call may not run, and returns false; or returns true. In the order in which Redis checks.
  */
 static bool call_is_allowed(struct call *call, unsigned flags)
@@ -205,14 +220,9 @@ static bool call_is_allowed(struct call *call, unsigned flags)
                     "configuration file, and then restart the server.");
         return false;
     }
-    if (!(flags & COMMAND_NO_AUTH) && !authenticate_is_done(call->session, settings)) {
-        reply_error(call->reply, "NOAUTH Authentication required.");
+    if (__builtin_expect(call->session->flags & (SESSION_RESTRICTED | SESSION_IN_MULTI), 0) &&
+        !session_may_call(call, flags))
         return false;
-    }
-    if (__builtin_expect((flags & COMMAND_NO_MULTI) && (call->session->flags & SESSION_IN_MULTI), 0)) {
-        reply_error(call->reply, "ERR Command not allowed inside a transaction");
-        return false;
-    }
     if (__builtin_expect(settings->maxmemory != 0, 0) && call_is_denied_by_memory(call, flags)) {
         reply_error(call->reply, "OOM command not allowed when used memory > 'maxmemory'.");
         return false;
@@ -295,6 +305,7 @@ void commands_update_settings(struct commands *commands)
     if (settings->slowlog_log_slower_than_us >= 0 && settings->slowlog_log_slower_than_us < slow_ns / 1000)
         slow_ns = settings->slowlog_log_slower_than_us * 1000;
     settings->slow_command_ns = slow_ns;
+    commands->acl.all_channels = settings->acl_all_channels;
 }
 
 /* ---- executing ---- */

@@ -1,6 +1,7 @@
 #ifndef SPINDLE_COMMANDS_COMMANDS_H
 #define SPINDLE_COMMANDS_COMMANDS_H
 
+#include "commands/acl_user.h"
 #include "commands/blocking.h"
 #include "commands/call.h"
 #include "commands/client_limit.h"
@@ -36,7 +37,10 @@ struct command_settings {
     bool stop_writes_on_bgsave_error;
     bool save_points_set; /* kept by the server: some `save` line is in force */
     bool lazyfree_user_flush, lazyfree_user_del;
-    char *requirepass;        /* "" or NULL: none */
+    char *requirepass;    /* "" or NULL: none; acl_set_default_password makes it true */
+    int acl_all_channels; /* acl-pubsub-default */
+    char *acl_file;       /* "" or NULL: none */
+    int64_t acl_log_max_len;
     int debug_command_access; /* 0 no, 1 yes, 2 local */
     int64_t maxmemory;        /* all 64 bits count; 0: no limit */
     int64_t maxmemory_eviction_tenacity;
@@ -66,6 +70,7 @@ struct commands {
     struct keyspace *keyspace;
     struct registry registry;
     struct session_list sessions;
+    struct acl acl;
     struct command_settings settings;
     struct command_stats_total totals;
     struct error_count *errors;
@@ -118,8 +123,6 @@ void commands_book(struct call *call, struct registry_entry *entry);
  */
 void commands_note_refused(struct commands *commands, struct registry_entry *entry,
                            const struct reply *reply);
-
-bool command_arity_fits(const struct command *command, int argc);
 
 /* A snapshot failed, and stop-writes-on-bgsave-error is on. */
 bool commands_writes_are_stopped(const struct commands *commands);

@@ -41,6 +41,10 @@ command_handler cmd_bgsave, cmd_command, cmd_command_count, cmd_command_docs, cm
     cmd_memory_stats, cmd_memory_usage, cmd_module_help, cmd_module_list, cmd_monitor, cmd_role, cmd_save,
     cmd_shutdown, cmd_slowlog_get, cmd_slowlog_help, cmd_slowlog_len, cmd_slowlog_reset, cmd_swapdb, cmd_time;
 
+/* acl */
+command_handler cmd_acl_cat, cmd_acl_deluser, cmd_acl_dryrun, cmd_acl_genpass, cmd_acl_getuser, cmd_acl_help,
+    cmd_acl_list, cmd_acl_load, cmd_acl_log, cmd_acl_save, cmd_acl_setuser, cmd_acl_users, cmd_acl_whoami;
+
 /* hash */
 command_handler cmd_hdel, cmd_hexists, cmd_hget, cmd_hgetall, cmd_hincrby, cmd_hincrbyfloat, cmd_hkeys,
     cmd_hlen, cmd_hmget, cmd_hmset, cmd_hrandfield, cmd_hscan, cmd_hset, cmd_hsetnx, cmd_hstrlen, cmd_hvals;

@@ -257,6 +257,16 @@ uint64_t pubsub_count(const struct session *session, enum pubsub_kind kind)
     return session->subscriber ? session->subscriber->counts[kind] : 0;
 }
 
+void pubsub_visit_subscriptions(const struct session *session, enum pubsub_kind kind,
+                                void (*visit)(void *context, struct slice name), void *context)
+{
+    if (session->subscriber == NULL)
+        return;
+    const struct links *head = &session->subscriber->subscriptions[kind];
+    for (struct links *at = head->next; at != head; at = at->next)
+        visit(context, topic_name(links_container(at, struct pubsub_subscription, links)->topic));
+}
+
 uint64_t pubsub_subscribers(const struct pubsub *pubsub, enum pubsub_kind kind, struct slice name)
 {
     const struct pubsub_topic *topic = topic_find(pubsub, kind, name);

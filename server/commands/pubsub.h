@@ -71,6 +71,10 @@ struct slice pubsub_oldest(const struct session *session, enum pubsub_kind kind)
 /* How many subscriptions of a kind a session has. */
 uint64_t pubsub_count(const struct session *session, enum pubsub_kind kind);
 
+/* Visits the names of a session's subscriptions of a kind, oldest first. */
+void pubsub_visit_subscriptions(const struct session *session, enum pubsub_kind kind,
+                                void (*visit)(void *context, struct slice name), void *context);
+
 /* How many subscribers a topic has. */
 uint64_t pubsub_subscribers(const struct pubsub *pubsub, enum pubsub_kind kind, struct slice name);
 

@@ -10,6 +10,8 @@ struct redact redact_begin(const struct slice *argv, int argc)
         redact.kind = REDACT_HELLO;
     else if (slice_is_word(argv[0], "config") && argc > 1 && slice_is_word(argv[1], "set"))
         redact.kind = REDACT_CONFIG_SET;
+    else if (slice_is_word(argv[0], "acl") && argc > 1 && slice_is_word(argv[1], "setuser"))
+        redact.kind = REDACT_ACL_SETUSER;
     return redact;
 }
 
@@ -44,6 +46,8 @@ bool redact_is_secret(struct redact *redact, int index)
         return is_hello_secret(redact, index);
     case REDACT_CONFIG_SET:
         return index >= 3 && index % 2 == 1 && is_secret_option(redact->argv[index - 1]);
+    case REDACT_ACL_SETUSER:
+        return index >= 2;
     default:
         return false;
     }

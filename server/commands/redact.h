@@ -10,7 +10,7 @@
 
 #define REDACTED_TEXT "(redacted)"
 
-enum redact_kind { REDACT_NOTHING, REDACT_AUTH, REDACT_HELLO, REDACT_CONFIG_SET };
+enum redact_kind { REDACT_NOTHING, REDACT_AUTH, REDACT_HELLO, REDACT_CONFIG_SET, REDACT_ACL_SETUSER };
 
 /* Walks one command line from its first argument to its last. */
 struct redact {

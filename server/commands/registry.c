@@ -13,9 +13,10 @@
 #include <stdio.h>
 
 static const struct command_table *const tables[] = {
-    &table_connection, &table_string, &table_bitmap, &table_generic,   &table_server,
-    &table_list,       &table_set,    &table_zset,   &table_hash,      &table_hyperloglog,
-    &table_geo,        &table_stream, &table_pubsub, &table_scripting, &table_transactions,
+    &table_connection, &table_string,      &table_bitmap,       &table_generic,
+    &table_server,     &table_list,        &table_set,          &table_zset,
+    &table_hash,       &table_hyperloglog, &table_geo,          &table_stream,
+    &table_pubsub,     &table_scripting,   &table_transactions, &table_acl,
 };
 
 /* Where the first key stands, if there is one; 0: that depends. */

@@ -23,6 +23,7 @@ struct registry_entry {
     struct registry_entry *subcommands; /* array, command->subcommand_count */
     uint8_t key_argument;    /* position of the first key when that is always the same; 0: it is not */
     uint8_t member_argument; /* the command's */
+    uint16_t acl_word;       /* its place among the words of users' rules (acl_words.h) */
     struct command_stats stats;
     char full_name[48]; /* "config|get": of the table, renamed or not */
 };

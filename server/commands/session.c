@@ -74,6 +74,16 @@ void session_free(struct session_list *list, struct session *session)
     mem_free(session, sizeof(*session));
 }
 
+void session_close(struct session *session, struct session *running)
+{
+    if (session == running) {
+        session->flags |= SESSION_CLOSE_AFTER_REPLY;
+    } else {
+        session->flags |= SESSION_CLOSE_ASAP;
+        session->transport->close(session->connection, false);
+    }
+}
+
 static size_t text_bytes(const char *text)
 {
     return text ? strlen(text) + 1 : 0;

@@ -14,6 +14,7 @@
  * connection and nothing else.
  */
 
+struct acl_user;
 struct database;
 struct registry_entry;
 struct blob;
@@ -44,6 +45,7 @@ enum session_flag {
     SESSION_MONITOR = 1 << 16,      /* sees all commands */
     SESSION_IN_SCRIPT = 1 << 24,    /* that of commands of a script */
     SESSION_PAUSED = 1 << 17,       /* blocked until CLIENT PAUSE is over */
+    SESSION_RESTRICTED = 1 << 18,   /* has to log in, or its user may not do everything */
 };
 
 /* What net knows about a connection, for CLIENT LIST and INFO. */
@@ -85,6 +87,7 @@ struct session {
     void *connection;
     const struct session_transport *transport;
     const struct registry_entry *last_command; /* NULL: none yet */
+    struct acl_user *user;                     /* NULL: may do everything */
     char *name;                                /* CLIENT SETNAME; NULL: none; mem_alloc'ed, strlen + 1 */
     char *library_name;                        /* CLIENT SETINFO */
     char *library_version;
@@ -120,6 +123,9 @@ struct session *session_by_id(const struct session_list *list, uint64_t id);
 
 /* Sends a reply outside of the turn in which its command came; the reply stays the caller's. */
 void session_send_reply(const struct session *session, const struct reply *reply);
+
+/* Closes the connection: at once, or after the reply when the session is the running one. */
+void session_close(struct session *session, struct session *running);
 
 /* Replaces one of the session's strings; an empty text clears it. */
 void session_set_text(char **text, struct slice value);

@@ -28,8 +28,10 @@ void fixture_init(struct command_fixture *fixture)
     commands_init(&fixture->commands, &fixture->keyspace, NULL);
     fixture->commands.settings.proto_max_bulk_len = 512 * 1024 * 1024;
     fixture->commands.settings.slow_command_ns = INT64_MAX;
+    fixture->commands.settings.acl_log_max_len = 128;
     fixture->session = session_create(&fixture->commands.sessions, &fixture->keyspace.databases[0], NULL,
                                       NULL, FIXTURE_NOW_MS);
+    fixture->session->user = fixture->commands.acl.default_user;
 }
 
 void fixture_free(struct command_fixture *fixture)

@@ -59,6 +59,7 @@ static void set_up(void)
     fixture.session->transport = &transport;
     other_session = session_create(&fixture.commands.sessions, &fixture.keyspace.databases[3], &other,
                                    &transport, FIXTURE_NOW_MS);
+    other_session->user = fixture.commands.acl.default_user;
 }
 
 static void tear_down(void)
@@ -82,10 +83,15 @@ TestSuite(cmd_connection, .init = set_up, .fini = tear_down);
 
 /* ---- rights ---- */
 
+static void set_password(const char *password)
+{
+    acl_set_default_password(&fixture.commands.acl, password);
+    authenticate_refresh(&fixture.commands.sessions, &fixture.commands.acl);
+}
+
 Test(cmd_connection, authenticates)
 {
-    static char password[] = "secret";
-    fixture.commands.settings.requirepass = password;
+    set_password("secret");
     expect("PING", NOAUTH);
     expect("AUTH secre", WRONGPASS);
     expect("AUTH secrets", WRONGPASS);
@@ -109,16 +115,12 @@ Test(cmd_connection, authenticates)
 
 Test(cmd_connection, follows_the_password)
 {
-    static char password[] = "secret";
-    struct command_settings *settings = &fixture.commands.settings;
     expect("AUTH default anything", "+OK|");
-    settings->requirepass = password;
-    authenticate_refresh(&fixture.commands.sessions, settings);
+    set_password("secret");
     cr_assert(own.trusted, "who is in stays in");
     expect("PING", "+PONG|");
     cr_assert_not(other.trusted);
-    settings->requirepass = NULL;
-    authenticate_refresh(&fixture.commands.sessions, settings);
+    set_password(NULL);
     cr_assert(other.trusted, "nobody is a stranger now");
 }
 
@@ -153,8 +155,7 @@ Test(cmd_connection, says_hello)
 
 Test(cmd_connection, hello_authenticates)
 {
-    static char password[] = "secret";
-    fixture.commands.settings.requirepass = password;
+    set_password("secret");
     cr_assert_eq(strncmp(fixture_run(&fixture, "HELLO 3"), "-NOAUTH HELLO must", 18), 0);
     expect("HELLO 3 AUTH default wrong", WRONGPASS);
     expect("PING", NOAUTH);

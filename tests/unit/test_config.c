@@ -385,11 +385,8 @@ Test(config, values_show_as_redis_shows_them)
 
 Test(config, promises_that_cannot_be_kept_are_refused)
 {
-    static const char *const cases[][2] = {{"appendonly", "yes"},
-                                           {"cluster-enabled", "yes"},
-                                           {"tls-port", "6380"},
-                                           {"aclfile", "/etc/users"},
-                                           {"activedefrag", "yes"}};
+    static const char *const cases[][2] = {
+        {"appendonly", "yes"}, {"cluster-enabled", "yes"}, {"tls-port", "6380"}, {"activedefrag", "yes"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const struct config_option *option = option_named(cases[i][0]);
         cr_expect_str_eq(try_set(cases[i][0], cases[i][1]), option->refusal);
@@ -605,28 +602,22 @@ Test(config, commands_are_renamed)
     registry_free(&registry);
 }
 
-Test(config, only_the_default_user_with_all_rights_is_accepted)
+Test(config, users_are_kept_and_checked)
 {
-    /* sha256("secret") */
-    static const char line[] =
-        "user default on sanitize-payload "
-        "#2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b ~* &* +@all\n";
-    char text[512];
-    cr_expect_eq(load("user default on nopass ~* &* +@all\n", ""), 0);
-    cr_expect_eq(load("user default on nopass allkeys allchannels allcommands\n", ""), 0);
-    snprintf(text, sizeof(text), "%srequirepass secret\n", line);
-    cr_expect_eq(load(text, ""), 0, "%s", report);
-    snprintf(text, sizeof(text), "%srequirepass other\n", line);
-    expect_refused(text, "the password of the user 'default' is set by requirepass: this one differs");
-    expect_refused(line, "the password of the user 'default' is set by requirepass: this one differs");
-    expect_refused("user default on >x ~* &* +@all\n", "this one differs");
-    expect_refused("user default off nopass ~* &* +@all\n", "only the user 'default' with all rights");
-    expect_refused("user default on nopass ~a* &* +@all\n", "only the user 'default' with all rights");
-    expect_refused("user default on nopass ~* +@all\n", "only the user 'default' with all rights");
-    expect_refused("user default on ~* &* +@all\n", "only the user 'default' with all rights");
-    expect_refused("user default on nopass ~* &* +@all -get\n", "only the user 'default' with all rights");
-    expect_refused("user default on #12 ~* &* +@all\n", "only the user 'default' with all rights");
-    expect_refused("user alice on nopass ~* &* +@all\n", "only the user 'default' with all rights");
+    cr_assert_eq(load("user default on >x ~* &* +@all\nUSER alice off (~a +get) nopass\nuser '' +eval\n", ""),
+                 0, "%s", report);
+    cr_assert_eq(config.user_count, 3);
+    cr_expect_eq(config.users[0].count, 6);
+    cr_expect(slice_equals(config.users[1].words[2], slice_from_string("(~a")));
+    cr_expect_eq(config.users[2].words[0].length, 0);
+    expect_refused("user\n", "Bad directive or wrong number of arguments");
+    expect_refused("user 'a b' on\n", "Error in user declaration 'a b': Spaces not allowed in ACL usernames");
+    expect_refused("user alice on +nosuch\n",
+                   "Error in user declaration '+nosuch': Unknown command or category name in ACL");
+    expect_refused("user alice on (~a\n",
+                   "Error in user declaration '(~a': Unmatched parenthesis in selector definition.");
+    expect_refused("user alice on\nuser alice on\n",
+                   "Error in user declaration 'alice': Duplicate user found.");
 }
 
 /* ---- CONFIG REWRITE ---- */
@@ -668,7 +659,6 @@ Test(config, rewrite_replaces_and_appends)
                       "timeout 10\n"
                       "# middle\n"
                       "timeout 11\n"
-                      "user default on nopass ~* &* +@all\n"
                       "client-output-buffer-limit pubsub 1mb 0 0\n",
                       ""),
                  0);
