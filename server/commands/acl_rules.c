@@ -528,10 +528,12 @@ struct buffer *acl_rules_join(const struct slice *arguments, int argument_count,
     *count = 0;
     for (int i = 0; i < argument_count; i++) {
         struct buffer *piece = &pieces[*count];
-        if (opened >= 0)
-            buffer_append(piece, " ", 1);
-        else if (opens_selector(arguments[i]))
+        if (opens_selector(arguments[i])) {
             opened = i;
+            piece->length = 0; /* one that was open already is forgotten, as in Redis */
+        } else if (opened >= 0) {
+            buffer_append(piece, " ", 1);
+        }
         buffer_append(piece, arguments[i].data, arguments[i].length);
         if (opened >= 0 &&
             (opened == i || arguments[i].length == 0 || arguments[i].data[arguments[i].length - 1] != ')'))

@@ -84,17 +84,13 @@ static bool allow_all_channels(const struct acl_rules *rules)
     return false;
 }
 
-/* Whether every pattern that was there is among these. */
-static bool channels_are_kept(const struct acl_rules *before, const struct acl_patterns *channels)
+static bool allow_some_channels(const struct acl_rules *rules)
 {
-    for (size_t i = 0; i < before->selector_count; i++) {
-        const struct acl_patterns *old = &before->selectors[i]->channels;
-        for (size_t j = 0; j < old->count; j++) {
-            if (!acl_channel_is_allowed(channels, old->items[j].text, true))
-                return false;
-        }
+    for (size_t i = 0; i < rules->selector_count; i++) {
+        if (rules->selectors[i]->all_channels || rules->selectors[i]->channels.count)
+            return true;
     }
-    return !allow_all_channels(before);
+    return false;
 }
 
 struct listener_check {
@@ -121,12 +117,12 @@ static bool listens_to_denied(const struct session *session, const struct acl_pa
 void authenticate_end_listeners(const struct session_list *sessions, const struct acl_user *user,
                                 const struct acl_rules *rules, struct session *running)
 {
-    if (allow_all_channels(rules))
+    /* Where there was nothing, nothing is taken away: what a session subscribed to as another user stays. */
+    if (allow_all_channels(rules) || !allow_some_channels(&user->rules))
         return;
     struct acl_patterns channels = gather_channels(rules);
-    bool is_less = !channels_are_kept(&user->rules, &channels);
     struct links *next;
-    for (struct links *at = sessions->sessions.next; is_less && at != &sessions->sessions; at = next) {
+    for (struct links *at = sessions->sessions.next; at != &sessions->sessions; at = next) {
         struct session *session = links_container(at, struct session, links);
         next = at->next;
         if (session->user == user && session->flags & SESSION_SUBSCRIBER &&

@@ -67,8 +67,7 @@ static bool exec_is_allowed(const struct call *exec, const struct transaction_co
     static const char *const reasons[] = {
         [ACL_DENIED_COMMAND] = "no permission to execute the command or subcommand",
         [ACL_DENIED_KEY] = "no permission to touch the specified keys",
-        [ACL_DENIED_CHANNEL] =
-            "no permission to access one of the channels used as arguments to the command"};
+        [ACL_DENIED_CHANNEL] = "no permission to access one of the channels used as arguments"};
     struct acl_answer answer =
         acl_call_ask(exec, queued->entry, queued->argv, (int)queued->argc, ACL_CONTEXT_MULTI);
     if (answer.verdict == ACL_ALLOWED)

@@ -104,6 +104,9 @@ static void side_reset(struct side *side, const char *const *config, int resp)
         server_start_again(&side->server);
         fail_unless(side_empty(side), "a fresh server does not answer FLUSHALL");
     }
+    /* Nobody but the default user, as the data set is empty. */
+    wire_call(&side->inspector, &reply, "ACL DELUSER alice bob carol lisa");
+    wire_call(&side->inspector, &reply, "ACL LOG RESET");
     for (; config && config[0] && config[1]; config += 2) {
         wire_send_command(&side->inspector, 4, (const char *[]){"CONFIG", "SET", config[0], config[1]});
         fail_unless(wire_receive_frame(&side->inspector, &reply) && reply.data[0] == '+',
