@@ -165,14 +165,45 @@ static void append_missing(struct rewriter *rewriter)
         append_generated(rewriter, line);
 }
 
+static bool needs_quotes(struct slice word)
+{
+    for (size_t i = 0; i < word.length; i++) {
+        if (memchr("\"'\\", word.data[i], 3) || (unsigned char)word.data[i] < ' ')
+            return true;
+    }
+    return word.length == 0;
+}
+
+/* Words are as they are in users' rules, with single spaces between them. */
+static void append_user_line(struct buffer *out, struct slice line)
+{
+    for (;;) {
+        const char *space = memchr(line.data, ' ', line.length);
+        struct slice word = {line.data, space ? (size_t)(space - line.data) : line.length};
+        if (needs_quotes(word))
+            config_append_quoted(out, word);
+        else
+            buffer_append(out, word.data, word.length);
+        buffer_append(out, space ? " " : "\n", 1);
+        if (space == NULL)
+            return;
+        line = (struct slice){space + 1, line.length - word.length - 1};
+    }
+}
+
 /* Without a server to ask, lines of users stay as they are. */
 static void want_users(struct rewriter *rewriter)
 {
     const struct config_hooks *hooks = &rewriter->config->hooks;
     struct wanted_lines *users = &rewriter->users;
+    struct buffer plain = {0};
     if (hooks->append_user_lines == NULL)
         return;
-    hooks->append_user_lines(hooks->server, &users->text);
+    hooks->append_user_lines(hooks->server, &plain);
+    struct slice left = {plain.data, plain.length}, line;
+    while (config_next_line(&left, &line))
+        append_user_line(&users->text, line);
+    buffer_free(&plain);
     users->left = (struct slice){users->text.data, users->text.length};
     users->in_file = true;
 }

@@ -51,6 +51,7 @@ void cmd_config_resetstat(struct call *call)
     commands->keyspace->stats = (struct keyspace_stats){0};
     memory_limit_reset_stats(&commands->memory);
     commands->clients.evicted_clients = 0;
+    memset(commands->acl.log.denied, 0, sizeof(commands->acl.log.denied));
     commands->services->reset_stats(commands->services->server);
     reply_ok(call->reply);
 }

@@ -337,6 +337,16 @@ static void info_keys(struct info *info)
     info_count(info, "keyspace_misses", stats->misses);
 }
 
+/* Redis has them since 7.2; exporters look for them. */
+static void info_denials(struct info *info)
+{
+    const uint64_t *denied = info->commands->acl.log.denied;
+    info_count(info, "acl_access_denied_auth", denied[ACL_REASON_AUTH]);
+    info_count(info, "acl_access_denied_cmd", denied[ACL_REASON_COMMAND]);
+    info_count(info, "acl_access_denied_key", denied[ACL_REASON_KEY]);
+    info_count(info, "acl_access_denied_channel", denied[ACL_REASON_CHANNEL]);
+}
+
 static void info_stats(struct info *info)
 {
     const struct pubsub *pubsub = &info->commands->pubsub;
@@ -361,6 +371,7 @@ static void info_stats(struct info *info)
     info_count(info, "total_reads_processed", info->facts.reads);
     info_count(info, "total_writes_processed", info->facts.writes);
     info_zeros(info, last);
+    info_denials(info);
 }
 
 /* ---- Replication, CPU, Modules, Cluster ---- */

@@ -31,6 +31,18 @@ static void client_set_trusted(void *connection, bool trusted)
     (void)trusted;
 }
 
+static void client_describe_nothing(void *connection, struct connection_info *info)
+{
+    (void)connection;
+    *info = (struct connection_info){0};
+}
+
+static uint64_t client_memory_bytes(const void *connection)
+{
+    (void)connection;
+    return 0;
+}
+
 static void client_close(void *connection, bool flush)
 {
     (void)connection;
@@ -43,6 +55,8 @@ static void client_resume(void *connection)
 }
 
 static const struct session_transport transport = {
+    .describe = client_describe_nothing,
+    .memory_bytes = client_memory_bytes,
     .send = client_send,
     .send_shared = client_send_shared,
     .set_subscriber = client_set_subscriber,
