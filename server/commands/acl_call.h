@@ -15,7 +15,7 @@
 bool acl_call_is_allowed(struct call *call);
 
 /* For whoever runs a command line on behalf of a call (a script's redis.call, EXEC): asks, and logs a denial
- * in that context. The arity is right; the caller words the error. */
+ * in that context. The caller words the error. */
 struct acl_answer acl_call_ask(const struct call *call, const struct registry_entry *entry,
                                const struct slice *argv, int argc, enum acl_context context);
 

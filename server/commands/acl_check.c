@@ -108,6 +108,8 @@ static struct question make_question(struct acl *acl, const struct registry_entr
                                      const struct slice *argv, int argc)
 {
     acl->positions.count = 0;
+    if (!command_arity_fits(entry->command, argc))
+        return (struct question){entry, argv, argc, &acl->positions, {0}};
     if (keyspecs_has_keys(entry->command) &&
         keyspecs_find_keys(entry->command, argv, argc, &acl->positions) < 0)
         acl->positions.count = 0;

@@ -16,7 +16,7 @@ struct acl_answer {
     int argument; /* which key or channel */
 };
 
-/* The command line's arity is right. */
+/* Of a command line with too few or too many arguments only the command is looked at. */
 struct acl_answer acl_check(struct acl *acl, const struct acl_user *user, const struct registry_entry *entry,
                             const struct slice *argv, int argc);
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fiber.h"
 #include "base/log.h"
+#include "commands/acl_call.h"
 #include "commands/commands.h"
 #include "commands/scripting.h"
 
@@ -43,9 +44,13 @@ static const struct session_transport script_transport = {.describe = describe_n
 
 static void begin_session(struct script_run *run, const struct session *caller)
 {
-    enum { INHERITED = SESSION_AUTHENTICATED | SESSION_UNIX_SOCKET | SESSION_LOOPBACK | SESSION_NO_TOUCH };
+    enum {
+        INHERITED = SESSION_AUTHENTICATED | SESSION_UNIX_SOCKET | SESSION_LOOPBACK | SESSION_NO_TOUCH |
+                    SESSION_RESTRICTED
+    };
     run->session =
         (struct session){.db = caller->db,
+                         .user = caller->user,
                          .transport = &script_transport,
                          .created_ms = caller->created_ms,
                          .active_ms = caller->active_ms,
@@ -64,6 +69,22 @@ static struct registry_entry *find_command(struct commands *commands, const stru
     return entry;
 }
 
+/* The caller's rights are the script's; the log names the caller while there is one. NULL: it may. */
+static const char *denial(struct commands *commands, const struct call *call)
+{
+    static const char *const errors[] = {
+        [ACL_DENIED_COMMAND] = "ERR The user executing the script can't run this command or subcommand",
+        [ACL_DENIED_KEY] =
+            "ERR The user executing the script can't access at least one of the keys mentioned in "
+            "the command arguments",
+        [ACL_DENIED_CHANNEL] =
+            "ERR The user executing the script can't publish to the channel mentioned in the command"};
+    struct call asking = *call;
+    if (run_of(commands)->caller)
+        asking.session = run_of(commands)->caller;
+    return errors[acl_call_ask(&asking, call->entry, call->argv, call->argc, ACL_CONTEXT_SCRIPT).verdict];
+}
+
 /* Why a script may not run a command; NULL: it may. */
 static const char *refusal(struct commands *commands, const struct call *call)
 {
@@ -74,6 +95,9 @@ static const char *refusal(struct commands *commands, const struct call *call)
         return "ERR Wrong number of args calling Redis command from script";
     if (flags & COMMAND_NOSCRIPT)
         return "ERR This Redis command is not allowed from script";
+    const char *error = denial(commands, call);
+    if (error)
+        return error;
     if (run->read_only && flags & (COMMAND_WRITE | COMMAND_MAY_REPLICATE))
         return "ERR Write commands are not allowed from read-only scripts.";
     if (flags & COMMAND_WRITE && commands_writes_are_stopped(commands))
@@ -113,7 +137,11 @@ static int may_call_command(void *context, const struct slice *argv, int argc)
 {
     struct commands *commands = context;
     struct registry_entry *entry = find_command(commands, argv, argc);
-    return entry ? 1 : -EINVAL;
+    if (entry == NULL)
+        return -EINVAL;
+    struct script_run *run = run_of(commands);
+    const struct call call = {.session = &run->session, .keyspace = commands->keyspace, .commands = commands};
+    return acl_call_would_be(&call, entry, argv, argc).verdict == ACL_ALLOWED;
 }
 
 /* ---- scripts that take long ---- */

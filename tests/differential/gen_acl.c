@@ -222,7 +222,7 @@ static void add_channels(struct command *command, struct prng *prng)
 
 /* ---- command lines ---- */
 
-/* K stands for a key, C for a channel. */
+/* K stands for a key, C for a channel, S for a script. */
 static const char *pick_line(struct prng *prng)
 {
     return pick_word(
@@ -240,7 +240,21 @@ static const char *pick_line(struct prng *prng)
         "PUBLISH C x", "SPUBLISH C x", "CONFIG GET maxclients", "CONFIG", "CLIENT GETNAME", "CLIENT ID x",
         "ACL WHOAMI", "ACL CAT nosuch", "ACL GETUSER nosuch", "PING", "ECHO x", "SELECT 0", "SELECT 1",
         "SELECT x", "DBSIZE x", "KEYS nosuch", "COMMAND COUNT x", "nosuch K", "GET", "WATCH K", "UNWATCH",
-        "TOUCH K K", "UNLINK K", "SUBSTR K 0 1", "HELLO 2 AUTH", "AUTH", "AUTH a b c", "LATENCY LATEST x");
+        "TOUCH K K", "UNLINK K", "SUBSTR K 0 1", "HELLO 2 AUTH", "AUTH", "AUTH a b c", "LATENCY LATEST x",
+        "EVAL S 1 K", "EVAL S 1 K", "EVAL S 0", "EVAL_RO S 1 K", "EVAL S 5 K", "FCALL nosuch 1 K",
+        "SCRIPT EXISTS x", "FUNCTION DELETE nosuch");
+}
+
+static const char *pick_script(struct prng *prng)
+{
+    return pick_word(prng, "return redis.call('get', KEYS[1] or 'a1')", "return redis.call('set', 'b1', 'x')",
+                     "return redis.pcall('mget', 'a1', 'b1')", "return redis.pcall('publish', 'a1', 'x')",
+                     "return redis.call('spublish', 'b1', 'x')",
+                     "return redis.call('sort', 'a1', 'by', 'w_*')",
+                     "return redis.pcall('config', 'get', 'maxclients')", "return redis.pcall('select', '1')",
+                     "return {redis.acl_check_cmd('get', 'b1'), 1, redis.acl_check_cmd('set', 'a1', 'x'), 2, "
+                     "redis.acl_check_cmd('publish', 'a1', 'x'), 3, redis.acl_check_cmd('config')}",
+                     "return redis.acl_check_cmd('nosuch')");
 }
 
 static void add_line(struct command *command, struct prng *prng)
@@ -254,6 +268,8 @@ static void add_line(struct command *command, struct prng *prng)
             command_add(command, pick_key(prng));
         else if (strcmp(word, "C") == 0)
             command_add(command, pick_channel(prng));
+        else if (strcmp(word, "S") == 0)
+            command_add(command, pick_script(prng));
         else
             command_add(command, word);
     }

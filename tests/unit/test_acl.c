@@ -285,6 +285,10 @@ Test(acl, questions_on_behalf_of_a_call)
     cr_assert_eq(answer.verdict, ACL_DENIED_KEY);
     cr_assert_eq(answer.argument, 1);
     cr_assert_eq(log_entry(0)->context, ACL_CONTEXT_SCRIPT);
+    const struct registry_entry *publish =
+        registry_find(&fixture.commands.registry, slice_from_string("publish"));
+    cr_assert_eq(acl_call_would_be(&call, get, denied, 1).verdict, ACL_ALLOWED, "no arguments, no keys");
+    cr_assert_eq(acl_call_would_be(&call, publish, denied, 1).verdict, ACL_ALLOWED);
     client_expect(&client, "AUTH default x", "+OK|");
     cr_assert_eq(acl_call_ask(&call, get, denied, 2, ACL_CONTEXT_SCRIPT).verdict, ACL_ALLOWED);
 }
