@@ -5,14 +5,24 @@
 #include "commands/acl_check.h"
 #include "commands/pubsub.h"
 
+/* Connections begin without trust. */
+static void session_trust(struct session *session, bool trusted)
+{
+    bool was_trusted = session->flags & SESSION_TRUSTED;
+    if (trusted == was_trusted)
+        return;
+    session->flags ^= SESSION_TRUSTED;
+    if (session->transport)
+        session->transport->set_trusted(session->connection, trusted);
+}
+
 static void session_restrict(struct session *session, const struct acl *acl)
 {
     session->flags &= ~(uint32_t)SESSION_RESTRICTED;
     bool is_done = authenticate_is_done(session, acl);
     if (!is_done || (session->user && !session->user->is_unlimited))
         session->flags |= SESSION_RESTRICTED;
-    if (session->transport)
-        session->transport->set_trusted(session->connection, is_done);
+    session_trust(session, is_done);
 }
 
 bool authenticate_session(struct session *session, const struct acl *acl, struct slice user,

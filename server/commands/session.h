@@ -46,6 +46,7 @@ enum session_flag {
     SESSION_IN_SCRIPT = 1 << 24,    /* that of commands of a script */
     SESSION_PAUSED = 1 << 17,       /* blocked until CLIENT PAUSE is over */
     SESSION_RESTRICTED = 1 << 18,   /* has to log in, or its user may not do everything */
+    SESSION_TRUSTED = 1 << 19,      /* its connection was told that it does not have to log in */
 };
 
 /* What net knows about a connection, for CLIENT LIST and INFO. */

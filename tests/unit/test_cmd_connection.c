@@ -175,7 +175,7 @@ Test(cmd_connection, resets)
     cr_assert_eq(fixture.session->version, 2);
     cr_assert_eq(fixture.session->db->id, 0);
     cr_assert_null(fixture.session->name);
-    cr_assert_eq(fixture.session->flags, SESSION_AUTHENTICATED);
+    cr_assert_eq(fixture.session->flags, SESSION_AUTHENTICATED | SESSION_TRUSTED);
     expect("GET no", "$-1|");
 }
 
