@@ -266,13 +266,20 @@ size_t reply_deferred_begin(struct reply *reply)
     return reply->buffer.length;
 }
 
-void reply_append(struct reply *reply, const struct reply *other)
+void reply_append(struct reply *reply, struct reply *other)
 {
+    size_t start = reply->buffer.length;
     if (other->errors > 0) {
         reply->errors += other->errors;
-        reply->error_start = reply->buffer.length + other->error_start;
+        reply->error_start = start + other->error_start;
     }
     buffer_append(&reply->buffer, other->buffer.data, other->buffer.length);
+    for (size_t i = 0; i < other->segment_count; i++) {
+        struct reply_segment segment = other->segments[i];
+        segment.offset += start;
+        add_segment(reply, segment);
+    }
+    other->segment_count = 0;
 }
 
 void reply_insert(struct reply *reply, size_t mark, const char *bytes, size_t count)

@@ -95,8 +95,8 @@ void reply_deferred_array(struct reply *reply, size_t mark, size_t count);
 void reply_deferred_map(struct reply *reply, size_t mark, size_t pairs);
 void reply_deferred_set(struct reply *reply, size_t mark, size_t count);
 
-/* Appends what another reply holds, without segments. */
-void reply_append(struct reply *reply, const struct reply *other);
+/* Appends what another reply holds; its segments move. */
+void reply_append(struct reply *reply, struct reply *other);
 
 /* Puts bytes that are RESP already in front of everything written since the buffer had this length. */
 void reply_insert(struct reply *reply, size_t mark, const char *bytes, size_t count);

@@ -128,8 +128,8 @@ static void *on_opened(void *context, struct channel *channel)
 static void on_closed(void *context, void *session)
 {
     struct server *server = context;
-    script_run_forget(&server->commands.scripting.run, session);
-    session_free(&server->commands.sessions, session);
+    if (!script_run_forget(&server->commands.scripting.run, session))
+        session_free(&server->commands.sessions, session);
 }
 
 /* ---- the turn of the loop ---- */

@@ -141,7 +141,7 @@ static void reply_running(struct call *call)
 {
     struct reply *reply = call->reply;
     const struct script_run *run = &call->commands->scripting.run;
-    const struct transaction_command *caller = run->caller_copy;
+    const struct transaction_command *caller = run->caller.copy;
     if (!run->busy || !run->is_function) {
         reply_null(reply);
         return;

@@ -109,7 +109,8 @@ static void exec_one(const struct call *exec, struct transaction_command *queued
     pubsub_begin_command(&exec->commands->pubsub, session, reply);
 }
 
-/* Replies with one array. Of a reply that is switched off in between, what came before stays. */
+/* Replies with one array, and ends the transaction. Of a reply that is switched off in between, what came
+ * before stays. */
 static void exec_queued(struct call *call)
 {
     struct session *session = call->session;
@@ -132,6 +133,7 @@ static void exec_queued(struct call *call)
     commands->cycles = cycles; /* the time of all of it is EXEC's as well */
     call->reply_start = call->reply->buffer.length;
     call->errors_before = call->reply->errors;
+    transaction_end(session);
 }
 
 void cmd_exec(struct call *call)
@@ -145,7 +147,13 @@ void cmd_exec(struct call *call)
         reply_error(call->reply, "EXECABORT Transaction discarded because of previous errors.");
     else if (session->flags & SESSION_WATCH_BROKEN || watch_has_expired(session))
         reply_null_array(call->reply);
-    else
-        exec_queued(call);
+    else {
+        bool runs_scripts = session->transaction && session->transaction->any_flags & COMMAND_RUNS_SCRIPT;
+        if (runs_scripts)
+            script_run_around(call, exec_queued);
+        else
+            exec_queued(call);
+        return;
+    }
     transaction_end(session);
 }

@@ -37,6 +37,7 @@ enum command_flag {
     COMMAND_NO_ASYNC_LOADING = 1 << 17,
     COMMAND_NO_MULTI = 1 << 18,
     COMMAND_ALLOW_BUSY = 1 << 19,
+    COMMAND_RUNS_SCRIPT = 1 << 21, /* no client sees this one */
     COMMAND_MOVABLEKEYS = 1 << 20, /* COMMAND shows it; keys are found by get_keys */
 };
 

@@ -38,9 +38,41 @@ static uint64_t measure_nothing(const void *connection)
     return 0;
 }
 
-/* Only these are asked of a session that runs commands for a script. */
-static const struct session_transport script_transport = {.describe = describe_nobody,
-                                                          .memory_bytes = measure_nothing};
+static void ignore(void *connection)
+{
+    (void)connection;
+}
+
+static void ignore_flag(void *connection, bool flag)
+{
+    (void)connection;
+    (void)flag;
+}
+
+static void send_nothing(void *connection, const char *data, size_t length)
+{
+    (void)connection;
+    (void)data;
+    (void)length;
+}
+
+static void send_no_block(void *connection, struct blob *blob, size_t offset, size_t length)
+{
+    (void)connection;
+    (void)blob;
+    (void)offset;
+    (void)length;
+}
+
+/* That of a session which nobody is connected to. */
+static const struct session_transport no_transport = {.describe = describe_nobody,
+                                                      .memory_bytes = measure_nothing,
+                                                      .close = ignore_flag,
+                                                      .send = send_nothing,
+                                                      .send_shared = send_no_block,
+                                                      .set_subscriber = ignore_flag,
+                                                      .set_trusted = ignore_flag,
+                                                      .resume = ignore};
 
 static void begin_session(struct script_run *run, const struct session *caller)
 {
@@ -51,7 +83,7 @@ static void begin_session(struct script_run *run, const struct session *caller)
     run->session =
         (struct session){.db = caller->db,
                          .user = caller->user,
-                         .transport = &script_transport,
+                         .transport = &no_transport,
                          .created_ms = caller->created_ms,
                          .active_ms = caller->active_ms,
                          .flags = (caller->flags & INHERITED) | SESSION_IN_EXEC | SESSION_IN_SCRIPT,
@@ -80,8 +112,8 @@ static const char *denial(struct commands *commands, const struct call *call)
         [ACL_DENIED_CHANNEL] =
             "ERR The user executing the script can't publish to the channel mentioned in the command"};
     struct call asking = *call;
-    if (run_of(commands)->caller)
-        asking.session = run_of(commands)->caller;
+    if (run_of(commands)->caller.session)
+        asking.session = run_of(commands)->caller.session;
     return errors[acl_call_ask(&asking, call->entry, call->argv, call->argc, ACL_CONTEXT_SCRIPT).verdict];
 }
 
@@ -161,7 +193,7 @@ static bool interrupt(void *context)
         return now_us - commands->scripting.load_started_us > LOAD_MAX_US;
     if (!run->busy) {
         int64_t elapsed_ms = script_run_elapsed_ms(commands);
-        if (elapsed_ms < commands->settings.busy_reply_threshold_ms || !run->may_leave)
+        if (elapsed_ms < commands->settings.busy_reply_threshold_ms)
             return run->kill;
         log_warning(
             "Slow script detected: still in execution after %lld milliseconds. You can try killing the "
@@ -203,9 +235,19 @@ static const char *start_refusal(const struct call *call, const struct script_te
 
 static void run_body(void *context)
 {
-    struct commands *commands = context;
-    const struct script_run *run = run_of(commands);
-    interpreter_execute(run->interpreter, run->call);
+    struct script_run *run = run_of(context);
+    if (run->caller.body)
+        run->caller.body(&run->caller.call);
+    else
+        interpreter_execute(run->interpreter, run->call);
+}
+
+static struct fiber *get_fiber(struct commands *commands)
+{
+    struct script_run *run = run_of(commands);
+    if (run->fiber == NULL)
+        run->fiber = fiber_create(run_body, commands);
+    return run->fiber;
 }
 
 static void begin(struct call *call, const struct script_terms *terms, bool no_memory)
@@ -213,15 +255,17 @@ static void begin(struct call *call, const struct script_terms *terms, bool no_m
     struct commands *commands = call->commands;
     struct script_run *run = run_of(commands);
     const unsigned lenient = SCRIPT_ALLOW_OOM | SCRIPT_NO_WRITES;
-    struct fiber *fiber = run->fiber ? run->fiber : fiber_create(run_body, commands);
+    struct fiber *fiber = get_fiber(commands);
+    struct script_caller caller = {.session = call->session};
+    if (run->caller.body)
+        caller = run->caller;
     *run = (struct script_run){
-        .caller = call->session,
+        .caller = caller,
         .interpreter = terms->interpreter,
         .running = true,
         .is_function = terms->is_function,
         .read_only = terms->read_only || (terms->declares && terms->flags & SCRIPT_NO_WRITES),
         .no_memory = no_memory && !(terms->declares && terms->flags & lenient),
-        .may_leave = !(call->session->flags & SESSION_IN_EXEC),
         .now_ms = call->keyspace->now_ms,
         .started_cycles = commands->cycles,
         .fiber = fiber,
@@ -248,12 +292,15 @@ static bool finish(struct commands *commands, struct reply *reply)
 /* The script has been left for the first time: what its caller sent must outlive the batch. */
 static void leave_caller(struct call *call)
 {
-    struct script_run *run = run_of(call->commands);
+    struct pubsub *pubsub = &call->commands->pubsub;
+    struct script_caller *caller = &run_of(call->commands)->caller;
     call->left = true;
-    run->caller_copy = transaction_copy_command(call);
-    run->silent = call->session->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP);
+    caller->copy = transaction_copy_command(call);
+    caller->silent = call->session->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP);
     call->session->flags |= SESSION_BLOCKED;
-    pubsub_hold_back(&call->commands->pubsub, false);
+    pubsub_hold_back(pubsub, false);
+    if (caller->body && pubsub->early.length) /* they belong to a reply that is kept */
+        pubsub_place_early(pubsub, 0);
     call->commands->services->go_on(call->commands->services->server);
 }
 
@@ -275,52 +322,118 @@ void script_run(struct call *call, const struct script_terms *terms)
                                                           call->argc - FIRST_KEY - terms->key_count,
                                                       .version = call->session->version};
     begin(call, terms, no_memory);
-    run_of(commands)->call = &interpreter_call;
-    if (fiber_enter(run_of(commands)->fiber))
+    struct script_run *run = run_of(commands);
+    run->call = &interpreter_call;
+    if (run->caller.body) { /* which is on the fiber already */
+        interpreter_execute(run->interpreter, &interpreter_call);
         call->error_is_counted = finish(commands, call->reply);
-    else
+    } else if (fiber_enter(run->fiber)) {
+        call->error_is_counted = finish(commands, call->reply);
+    } else {
         leave_caller(call);
+    }
 }
 
-/* Books the command whose script was busy, as if it had been one piece. */
-static void account_caller(struct commands *commands, const struct reply *reply, bool error_is_counted)
+/* ---- commands that run scripts among others ---- */
+
+void script_run_around(struct call *call, void (*body)(struct call *call))
+{
+    struct script_run *run = run_of(call->commands);
+    struct fiber *fiber = get_fiber(call->commands);
+    struct script_caller *caller = &run->caller;
+    *caller = (struct script_caller){
+        .session = call->session, .body = body, .call = *call, .reply = {.version = call->reply->version}};
+    caller->call.reply = &caller->reply;
+    caller->call.reply_start = 0;
+    caller->call.errors_before = 0;
+    caller->call.argv = NULL;
+    caller->call.argc = 0;
+    caller->call.blobs = NULL;
+    if (!fiber_enter(fiber)) {
+        leave_caller(call);
+        return;
+    }
+    call->reply_start = call->reply->buffer.length + caller->call.reply_start;
+    bool has_failed = caller->reply.errors != caller->call.errors_before;
+    reply_append(call->reply, &caller->reply);
+    if (!has_failed)
+        call->errors_before = call->reply->errors;
+    reply_free(&caller->reply);
+    caller->body = NULL;
+}
+
+/* ---- the end of what was left ---- */
+
+/* Books the command that was left, as if it had been one piece. */
+static void account_caller(struct commands *commands, struct reply *reply, bool error_is_counted)
 {
     struct script_run *run = run_of(commands);
-    struct transaction_command *copy = run->caller_copy;
-    struct call call = {.session = run->caller ? run->caller : &run->session,
+    struct script_caller *caller = &run->caller;
+    struct call call = {.session = caller->session ? caller->session : &run->session,
                         .db = run->session.db,
                         .keyspace = commands->keyspace,
                         .commands = commands,
-                        .command = copy->entry->command,
-                        .entry = copy->entry,
-                        .argv = copy->argv,
-                        .argc = (int)copy->argc,
-                        .reply = (struct reply *)reply,
+                        .command = caller->copy->entry->command,
+                        .entry = caller->copy->entry,
+                        .argv = caller->copy->argv,
+                        .argc = (int)caller->copy->argc,
+                        .reply = reply,
+                        .errors_before = caller->body ? caller->call.errors_before : 0,
                         .error_is_counted = error_is_counted};
-    commands_book(&call, copy->entry);
-    transaction_free_command(copy);
-    run->caller_copy = NULL;
+    commands_book(&call, caller->copy->entry);
+    transaction_free_command(caller->copy);
+    caller->copy = NULL;
+}
+
+/* Sends the reply to who has waited, and lets it go on. */
+static void answer_caller(struct commands *commands, const struct reply *reply)
+{
+    struct script_caller *caller = &run_of(commands)->caller;
+    struct session *session = caller->session;
+    if (session == NULL)
+        return;
+    session->flags &= ~(uint32_t)SESSION_BLOCKED;
+    session->active_ms = commands->keyspace->now_ms;
+    if (!caller->silent)
+        session_send_reply(session, reply);
+    if (session->flags & SESSION_CLOSE_AFTER_REPLY)
+        session->transport->close(session->connection, true);
+    session->transport->resume(session->connection);
+    if (caller->is_orphan)
+        session_free(&commands->sessions, session);
 }
 
 static void end_busy(struct commands *commands)
 {
     struct script_run *run = run_of(commands);
-    struct session *caller = run->caller;
-    struct reply reply = {.version = caller ? caller->version : 2};
-    bool error_is_counted = finish(commands, &reply);
+    struct script_caller *caller = &run->caller;
+    struct reply own = {.version = caller->session ? caller->session->version : 2};
+    struct reply *reply = caller->body ? &caller->reply : &own;
+    bool error_is_counted = caller->body == NULL && finish(commands, reply);
+    run->busy = false;
     keyspace_set_time(commands->keyspace, clock_wall_ms());
-    account_caller(commands, &reply, error_is_counted);
-    if (caller) {
-        caller->flags &= ~(uint32_t)SESSION_BLOCKED;
-        caller->active_ms = commands->keyspace->now_ms;
-        if (!run->silent)
-            session_send_reply(caller, &reply);
-        caller->transport->resume(caller->connection);
-    }
-    run->caller = NULL;
-    reply_free(&reply);
+    account_caller(commands, reply, error_is_counted);
+    pubsub_end_command(&commands->pubsub, 0);
+    answer_caller(commands, reply);
+    reply_free(reply);
+    *caller = (struct script_caller){0};
     if (blocking_has_ready(&commands->blocking))
         blocking_serve_ready(commands);
+}
+
+bool script_run_forget(struct script_run *run, struct session *session)
+{
+    if (run->caller.session != session || !run->busy)
+        return false;
+    if (run->caller.body == NULL) {
+        run->caller.session = NULL;
+        return false;
+    }
+    /* The rest of its transaction runs for it all the same. */
+    pubsub_forget(session);
+    session->transport = &no_transport;
+    run->caller.is_orphan = true;
+    return true;
 }
 
 void script_run_resume(struct commands *commands)
@@ -355,8 +468,9 @@ void script_run_kill(struct call *call, bool is_function)
 
 void script_run_free(struct script_run *run)
 {
-    if (run->caller_copy)
-        transaction_free_command(run->caller_copy);
+    if (run->caller.copy)
+        transaction_free_command(run->caller.copy);
+    reply_free(&run->caller.reply);
     if (run->fiber)
         fiber_free(run->fiber);
 }

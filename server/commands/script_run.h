@@ -1,7 +1,7 @@
 #ifndef SPINDLE_COMMANDS_SCRIPT_RUN_H
 #define SPINDLE_COMMANDS_SCRIPT_RUN_H
 
-#include "commands/session.h"
+#include "commands/call.h"
 #include "lua/interpreter.h"
 #include "protocol/slice.h"
 
@@ -18,14 +18,26 @@
  * blocked client. Nobody else touches keys before it is over: see script_is_busy. Main thread only.
  */
 
-struct call;
 struct commands;
 struct fiber;
 struct transaction_command;
 
+/* Who is waiting for the script. */
+struct script_caller {
+    struct session *session; /* NULL: no script runs, or the caller is gone */
+    bool is_orphan;          /* the session has no connection any more and is ours to free */
+    /* Busy: */
+    bool silent;                      /* it wants no reply */
+    struct transaction_command *copy; /* its command */
+    /* A command that runs scripts among others, EXEC, is on the script's stack itself, and writes here. */
+    void (*body)(struct call *call); /* NULL: a script alone */
+    struct call call;
+    struct reply reply;
+};
+
 struct script_run {
     struct session session; /* of the script's commands */
-    struct session *caller; /* NULL: no script runs, or the caller is gone */
+    struct script_caller caller;
     struct interpreter *interpreter;
     const struct interpreter_call *call; /* what it was called with; until it begins */
     char name[80];                       /* for errors; shortened */
@@ -36,14 +48,11 @@ struct script_run {
     bool no_memory; /* there was none when it began, and it was not told to go on regardless */
     bool wrote;     /* it ran a command that writes */
     bool kill;      /* it is to end */
-    bool may_leave; /* its caller can be left waiting */
     bool busy;      /* it has been left, and is not over */
-    bool silent;    /* busy: the caller wants no reply */
     int64_t now_ms; /* when it began, since 1970 */
     uint64_t started_cycles;
-    int64_t slice_end_us;                    /* busy: when it is left again, monotonic */
-    struct fiber *fiber;                     /* NULL until a script runs */
-    struct transaction_command *caller_copy; /* busy: the command that runs the script */
+    int64_t slice_end_us; /* busy: when it is left again, monotonic */
+    struct fiber *fiber;  /* NULL until a script runs */
 };
 
 /* What EVAL or FCALL found. */
@@ -69,8 +78,12 @@ int64_t script_run_elapsed_ms(const struct commands *commands);
 /* What interpreters ask of the server. */
 struct interpreter_host script_run_host(struct commands *commands);
 
-/* Runs a script and writes its reply, or refuses it. */
+/* Runs a script and writes its reply, or refuses it. Sets call->left when it goes on later. */
 void script_run(struct call *call, const struct script_terms *terms);
+
+/* Runs the body of a command that will run scripts, so that it can be left in the middle of one: the body
+ * gets a call like this one, without arguments, with a reply of its own. */
+void script_run_around(struct call *call, void (*body)(struct call *call));
 
 /* A script has been left and is not over: commands must be refused unless they have COMMAND_ALLOW_BUSY, and
  * nobody may touch keys. */
@@ -85,12 +98,9 @@ void script_run_resume(struct commands *commands);
 /* SCRIPT KILL, FUNCTION KILL. Writes the reply. */
 void script_run_kill(struct call *call, bool is_function);
 
-/* A session is closing; its script goes on, but nobody is told. */
-static inline void script_run_forget(struct script_run *run, const struct session *session)
-{
-    if (run->caller == session)
-        run->caller = NULL;
-}
+/* A session is closing; its script goes on, but nobody is told. Returns true when the session is still
+ * needed, and is freed when the script is over. */
+bool script_run_forget(struct script_run *run, struct session *session);
 
 /* No script runs any more. */
 void script_run_free(struct script_run *run);

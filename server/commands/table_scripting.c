@@ -6,7 +6,7 @@
 
 #define EVAL_FLAGS                                                                                           \
     (COMMAND_NOSCRIPT | COMMAND_STALE | COMMAND_SKIP_MONITOR | COMMAND_NO_MANDATORY_KEYS |                   \
-     COMMAND_MOVABLEKEYS)
+     COMMAND_RUNS_SCRIPT | COMMAND_MOVABLEKEYS)
 #define EVAL_KEYS                                                                                            \
     COUNTED_KEYS(2, KEY_RW | KEY_ACCESS | KEY_UPDATE,                                                        \
                  .notes = "What a script does is not known: RW and UPDATE")

@@ -140,6 +140,49 @@ Test(scripting, its_client_may_leave)
     server_connect(&server, &caller);
 }
 
+/* The rest of the transaction runs behind the script, however long that took. */
+Test(scripting, a_busy_script_in_a_transaction_can_be_killed)
+{
+    char big[20000];
+    memset(big, 'b', sizeof(big));
+    expect(client, "OK", "SET big %b", big, sizeof(big));
+    send_text("MULTI\r\nSET a 1\r\nGET big\r\nEVAL \"" FOREVER
+              "\" 0\r\nINCR a\r\nEVAL \"return redis.call('incr', "
+              "'a')\" 0\r\nEXEC\r\nECHO after\r\n");
+    for (int i = 0; i < 6; i++)
+        expect_frame(i == 0 ? "+OK\r\n" : "+QUEUED\r\n");
+    await(is_busy());
+    expect(client, "OK", "SCRIPT KILL");
+    struct bytes frame = {0};
+    cr_assert(wire_receive_frame(&caller, &frame));
+    cr_assert_eq(memcmp(frame.data, "*5\r\n+OK\r\n$20000\r\nbbb", 20), 0);
+    bytes_append(&frame, "", 1);
+    cr_assert(strstr(frame.data, "b\r\n-ERR Script killed by user with SCRIPT KILL... script: "));
+    cr_assert(strstr(frame.data, "\r\n:2\r\n:3\r\n"));
+    bytes_release(&frame);
+    expect_frame("$5\r\nafter\r\n");
+    expect(client, "3", "GET a");
+}
+
+Test(scripting, who_called_a_transaction_may_leave)
+{
+    send_text("SUBSCRIBE c\r\n");
+    expect_frame_prefix("*3\r\n");
+    wire_close(&caller);
+    server_connect(&server, &caller);
+    send_text(
+        "HELLO 3\r\nSUBSCRIBE c\r\nMULTI\r\nEVAL \"local n = 0 while n < 3e7 do n = n + 1 end return n\" "
+        "0\r\nSET a 1\r\n"
+        "PUBLISH c m\r\nEVAL \"local n = 0 while n < 3e7 do n = n + 1 end return redis.call('incr', 'a')\" "
+        "0\r\nEXEC\r\n");
+    await(is_busy());
+    wire_close(&caller);
+    await(!is_busy());
+    expect(client, "2", "GET a");
+    client_await_info(client, "connected_clients", "1");
+    server_connect(&server, &caller);
+}
+
 Test(scripting, functions_are_killed_by_their_own_command)
 {
     expect(client, "lib", "FUNCTION LOAD %s",
