@@ -317,8 +317,8 @@ static void unpack_value(lua_State *L, struct input *input, int depth)
         unpack_typed(L, input, type, depth + 1);
 }
 
-/* Pushes up to limit values from an offset, and in front of them where it stopped: -1 at the end. Without limit
- * and offset, all values alone. */
+/* Pushes up to limit values from an offset, and in front of them where it stopped: -1 at the end. Without
+ * limit and offset, all values alone. */
 static int unpack_from(lua_State *L, int limit, int offset)
 {
     size_t length;

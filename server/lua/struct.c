@@ -186,7 +186,7 @@ static int struct_pack(lua_State *L)
     int index = 2;
     struct buffer *out = bytes_push(L);
     lua_replace(L, lua_upvalueindex(1)); /* errors name arguments by their number: none may be added */
-    lua_pushnil(L); /* what is missing reads as nil */
+    lua_pushnil(L);                      /* what is missing reads as nil */
     while (*format.at) {
         char option = *format.at++;
         size_t size = format_size(&format, option);
