@@ -51,8 +51,17 @@ static const struct cached_script *get_script(struct call *call, int index)
     return script;
 }
 
+/* Before its commands. */
+static void show_to_monitors(const struct call *call)
+{
+    struct monitor *monitor = &call->commands->monitor;
+    if (__builtin_expect(monitor->count != 0, 0))
+        monitor_show_first(monitor, call);
+}
+
 static void eval(struct call *call, bool read_only)
 {
+    show_to_monitors(call);
     int ignored;
     if (!read_key_count(call, NULL, &ignored)) /* goes before faults of the script */
         return;
@@ -66,6 +75,7 @@ static void evalsha(struct call *call, bool read_only)
     char digest[SCRIPT_DIGEST_HEX];
     const struct cached_script *script = NULL;
     int ignored;
+    show_to_monitors(call);
     if (script_digest_normalize(call->argv[1], digest)) {
         if (!read_key_count(call, NULL, &ignored))
             return;
@@ -103,6 +113,7 @@ void cmd_evalsha_ro(struct call *call)
 static void fcall(struct call *call, bool read_only)
 {
     struct commands *commands = call->commands;
+    show_to_monitors(call);
     function_libraries_refresh(commands);
     const struct library_function *function =
         function_library_find(&commands->scripting.libraries, call->argv[1]);

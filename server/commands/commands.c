@@ -398,6 +398,8 @@ static enum request_outcome call_run(struct call *call, struct registry_entry *e
     struct commands *commands = call->commands;
     bool in_multi = call->session->flags & SESSION_IN_MULTI;
     unsigned flags = __builtin_expect(in_multi, 0) ? transaction_call_flags(call) : call->command->flags;
+    if (__builtin_expect(flags & COMMAND_RUNS_SCRIPT, 0))
+        flags = scripting_call_flags(call, flags);
     if (!call_is_allowed(call, flags)) {
         call_refused(call, entry);
         return REQUEST_DONE;

@@ -297,9 +297,10 @@ static bool functions_collide(const struct function_libraries *libraries,
     return false;
 }
 
-/* Compiles a source and puts it in force here; the keyspace's copy is not touched. */
+/* Compiles a source and puts it in force here; the keyspace's copy is not touched. Quotes: around a name in
+ * the error, which FUNCTION LOAD has and FUNCTION RESTORE has not. */
 static struct function_library *library_add(struct commands *commands, struct slice source, bool replace,
-                                            struct buffer *error)
+                                            bool quotes, struct buffer *error)
 {
     struct function_libraries *libraries = &commands->scripting.libraries;
     char *line = NULL;
@@ -308,7 +309,8 @@ static struct function_library *library_add(struct commands *commands, struct sl
     if (read_metadata(source, &line, &name, error)) {
         replaced = function_library_by_name(libraries, name);
         if (replaced && !replace)
-            set_error(error, "ERR Library '", name, "' already exists");
+            set_error(error, quotes ? "ERR Library '" : "ERR Library ", name,
+                      quotes ? "' already exists" : " already exists");
         else
             library = library_create(name);
     }
@@ -334,15 +336,21 @@ static void note_agreement(struct commands *commands)
     commands->scripting.libraries.generation = commands->keyspace->functions.generation;
 }
 
-struct slice function_library_load(struct commands *commands, struct slice source, bool replace,
-                                   struct buffer *error)
+static struct slice library_put(struct commands *commands, struct slice source, bool replace, bool quotes,
+                                struct buffer *error)
 {
-    const struct function_library *library = library_add(commands, source, replace, error);
+    const struct function_library *library = library_add(commands, source, replace, quotes, error);
     if (library == NULL)
         return (struct slice){NULL, 0};
     kept_functions_add(&commands->keyspace->functions, source, true);
     note_agreement(commands);
     return slice_from_string(library->name);
+}
+
+struct slice function_library_load(struct commands *commands, struct slice source, bool replace,
+                                   struct buffer *error)
+{
+    return library_put(commands, source, replace, true, error);
 }
 
 void function_library_delete(struct commands *commands, struct function_library *library)
@@ -372,7 +380,7 @@ void function_libraries_flush(struct commands *commands)
 static void compile_kept(void *context, struct slice source)
 {
     struct buffer error = {0};
-    if (library_add(context, source, false, &error) == NULL)
+    if (library_add(context, source, false, true, &error) == NULL)
         log_warning("A function library of the dump is kept, but its functions cannot be called: %.*s",
                     (int)error.length, error.data);
     buffer_free(&error);
@@ -422,7 +430,7 @@ bool function_libraries_restore(struct commands *commands, const struct slice *s
         function_libraries_flush(commands);
     bool done = true;
     for (size_t i = 0; i < count && done; i++)
-        done = function_library_load(commands, sources[i], replace, error).data != NULL;
+        done = library_put(commands, sources[i], replace, false, error).data != NULL;
     if (!done) {
         function_libraries_flush(commands);
         for (size_t i = 0; i < saved.count; i++)

@@ -183,8 +183,12 @@ static struct blob *monitor_write(struct monitor *monitor, const struct call *ca
 
 void monitor_show(struct monitor *monitor, const struct call *call)
 {
-    if (call->command->flags & (COMMAND_SKIP_MONITOR | COMMAND_ADMIN))
-        return;
+    if (!(call->command->flags & (COMMAND_SKIP_MONITOR | COMMAND_ADMIN)))
+        monitor_show_first(monitor, call);
+}
+
+void monitor_show_first(struct monitor *monitor, const struct call *call)
+{
     size_t length;
     struct blob *block = monitor_write(monitor, call, &length);
     size_t offset = block->length_bytes - length;

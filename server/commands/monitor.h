@@ -40,4 +40,9 @@ void monitor_forget(struct session *session);
 /* Shows a call that has been executed. Call only while count is not 0. */
 void monitor_show(struct monitor *monitor, const struct call *call);
 
+/* The same for a command that shows itself, before what runs inside of it: COMMAND_SKIP_MONITOR does not
+ * count.
+ */
+void monitor_show_first(struct monitor *monitor, const struct call *call);
+
 #endif

@@ -163,6 +163,16 @@ static bool read_shebang(struct slice source, struct cached_script *script, stru
     return true;
 }
 
+bool script_source_declares(struct slice source, unsigned *flags)
+{
+    struct cached_script script;
+    struct buffer error = {0};
+    bool declares = read_shebang(source, &script, &error) && script.declares;
+    buffer_free(&error);
+    *flags = script.flags;
+    return declares;
+}
+
 /* ---- adding ---- */
 
 struct cached_script *script_cache_add(struct script_cache *cache, struct interpreter *interpreter,

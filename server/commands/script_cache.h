@@ -40,6 +40,9 @@ struct cached_script *script_cache_find_source(const struct script_cache *cache,
 struct cached_script *script_cache_add(struct script_cache *cache, struct interpreter *interpreter,
                                        struct slice source, struct buffer *error);
 
+/* Flags of a source that need not be known: sets *flags when it declares some. */
+bool script_source_declares(struct slice source, unsigned *flags);
+
 /* Digests are found in any case of letters. */
 bool script_digest_normalize(struct slice text, char digest[SCRIPT_DIGEST_HEX]);
 

@@ -25,6 +25,10 @@ void scripting_free(struct scripting *scripting);
 struct interpreter *scripting_scripts(struct commands *commands);
 struct interpreter *scripting_functions(struct commands *commands);
 
+/* Flags, as the checks before a call need them, of a call with COMMAND_RUNS_SCRIPT: what its script declares
+ * counts. */
+unsigned scripting_call_flags(const struct call *call, unsigned flags);
+
 /* SCRIPT FLUSH. */
 void scripting_flush_scripts(struct scripting *scripting);
 
