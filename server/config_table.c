@@ -238,6 +238,7 @@ const struct config_option config_options[] = {
     NUMBER("slowlog-log-slower-than", 0, AT(commands.slowlog_log_slower_than_us), "10000", -1, INT64_MAX),
     NUMBER("slowlog-max-len", 0, AT(commands.slowlog_max_len), "128", 0, INT64_MAX),
     BOOL("stop-writes-on-bgsave-error", 0, AT(commands.stop_writes_on_bgsave_error), "yes"),
+    NUMBER("tracking-table-max-keys", 0, AT(commands.tracking_table_max_keys), "1000000", 0, INT64_MAX),
 
     /* values */
     NUMBER("hash-max-listpack-entries", 0, AT(store.hash_max_listpack_entries), "512", 0, INT64_MAX,
@@ -378,7 +379,6 @@ const struct config_option config_options[] = {
     ENUM("sanitize-dump-payload", 0, NOWHERE, "no", sanitize_choices),
     TEXT("server_cpulist", OPTION_IMMUTABLE, NOWHERE, ""),
     NUMBER("socket-mark-id", OPTION_IMMUTABLE, NOWHERE, "0", 0, UINT32_MAX),
-    NUMBER("tracking-table-max-keys", 0, NOWHERE, "1000000", 0, INT64_MAX),
     BOOL("use-exit-on-panic", OPTION_HIDDEN, NOWHERE, "no"),
     NUMBER("watchdog-period", OPTION_HIDDEN, NOWHERE, "0", 0, INT32_MAX),
 };

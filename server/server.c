@@ -163,7 +163,8 @@ static void on_end(void *context)
     struct server *server = context;
     server_end_waits(server);
     client_limit_enforce(&server->commands);
-    if (!reclaim_is_idle(&server->keyspace.reclaim) || server->commands.memory.evicting)
+    bool more = commands_end_batch(&server->commands);
+    if (more || !reclaim_is_idle(&server->keyspace.reclaim) || server->commands.memory.evicting)
         server_wake_background(server);
 }
 

@@ -117,6 +117,7 @@ static void on_background(uv_idle_t *idle)
     more |= server_reclaim_slice(server);
     more |= memory_limit_slice(&server->commands);
     more |= server_compact_slice(server);
+    more |= commands_end_batch(&server->commands);
     if (!more)
         uv_idle_stop(idle);
 }
@@ -233,6 +234,7 @@ static void on_cron(void *context)
     bool is_busy = script_is_busy(&server->commands.scripting.run);
     bool more = !server->snapshot.loading && !is_busy && server_sweep_slice(server);
     more |= mem_release_slabs();
+    more |= commands_end_batch(&server->commands);
     if (more)
         server_wake_background(server);
     client_limit_enforce(&server->commands);

@@ -63,6 +63,7 @@ static int service_reload(void *context, bool save, bool flush)
     if (flush) {
         for (int i = 0; i < server->keyspace.database_count; i++)
             keyspace_flush(&server->keyspace.databases[i], false);
+        tracking_flushed(&server->commands.tracking);
         kept_functions_clear(&server->keyspace.functions);
     }
     const struct snapshot_load_options options = {.replace = !flush};

@@ -319,7 +319,7 @@ void blocking_forget(struct session *session)
     struct blocking *blocking = wait->blocking;
     struct keyspace *keyspace = session->db->keyspace;
     session->wait = NULL;
-    session->flags &= ~(uint32_t)SESSION_BLOCKED;
+    session->flags &= ~(uint32_t)(SESSION_BLOCKED | SESSION_TRACKING_CACHING);
     for (int i = 0; i < wait->place_count; i++) {
         struct blocking_key *key = wait->places[i].key;
         links_remove(&wait->places[i].links);

@@ -62,9 +62,10 @@ static void client_format_flags(const struct session *session, char *text)
         uint32_t flag;
         char letter;
     } letters[] = {
-        {SESSION_MONITOR, 'O'},    {SESSION_SUBSCRIBER, 'P'},   {SESSION_IN_MULTI, 'x'},
-        {SESSION_BLOCKED, 'b'},    {SESSION_WATCH_BROKEN, 'd'}, {SESSION_CLOSE_AFTER_REPLY, 'c'},
-        {SESSION_CLOSE_ASAP, 'A'}, {SESSION_UNIX_SOCKET, 'U'},  {SESSION_NO_EVICT, 'e'},
+        {SESSION_MONITOR, 'O'},        {SESSION_SUBSCRIBER, 'P'},   {SESSION_IN_MULTI, 'x'},
+        {SESSION_BLOCKED, 'b'},        {SESSION_TRACKING, 't'},     {SESSION_TRACKING_BROKEN, 'R'},
+        {SESSION_TRACKING_BCAST, 'B'}, {SESSION_WATCH_BROKEN, 'd'}, {SESSION_CLOSE_AFTER_REPLY, 'c'},
+        {SESSION_CLOSE_ASAP, 'A'},     {SESSION_UNIX_SOCKET, 'U'},  {SESSION_NO_EVICT, 'e'},
         {SESSION_NO_TOUCH, 'T'},
     };
     size_t length = 0;
@@ -107,7 +108,7 @@ void client_describe(const struct call *call, const struct session *session, str
         "ssub=%llu multi=%lld "
         "qbuf=%llu qbuf-free=%llu argv-mem=%zu multi-mem=%zu rbs=0 rbp=0 obl=0 oll=%llu omem=%llu "
         "tot-mem=%llu "
-        "events=%s cmd=%s user=%.*s redir=-1 resp=%d",
+        "events=%s cmd=%s user=%.*s redir=%lld resp=%d",
         (unsigned long long)session->id, info.peer, info.local, info.fd, session->name ? session->name : "",
         (long long)(now_ms - session->created_ms) / 1000, (long long)(now_ms - session->active_ms) / 1000,
         flags, session->db->id, (unsigned long long)pubsub_count(session, PUBSUB_CHANNEL),
@@ -117,7 +118,7 @@ void client_describe(const struct call *call, const struct session *session, str
         client_argument_bytes(call, session), queued_bytes, (unsigned long long)info.output_blocks,
         (unsigned long long)info.output_bytes, (unsigned long long)session_memory_bytes(session),
         info.output_bytes ? "rw" : "r", session->last_command ? session->last_command->full_name : "NULL",
-        (int)user.length, user.data, session->version);
+        (int)user.length, user.data, (long long)tracking_redirect_id(session), session->version);
     /* Redis 7.0 does not know these two: they are shown for clients that set them. */
     if (session->library_name || session->library_version)
         length += (size_t)snprintf(line + length, room - length, " lib-name=%s lib-ver=%s",
@@ -431,27 +432,11 @@ void cmd_client_no_touch(struct call *call)
     client_switch(call, SESSION_NO_TOUCH);
 }
 
-/* Nobody tracks: what clients are told that ask before they try. */
-void cmd_client_getredir(struct call *call)
-{
-    reply_integer(call->reply, -1);
-}
-
-void cmd_client_trackinginfo(struct call *call)
-{
-    reply_map(call->reply, 3);
-    reply_string(call->reply, "flags");
-    reply_set(call->reply, 1);
-    reply_string(call->reply, "off");
-    reply_string(call->reply, "redirect");
-    reply_integer(call->reply, -1);
-    reply_string(call->reply, "prefixes");
-    reply_array(call->reply, 0);
-}
-
 void cmd_client_help(struct call *call)
 {
     static const char *const lines[] = {
+        "CACHING (YES|NO)",
+        "    Track the keys that the next command reads (OPTIN), or do not (OPTOUT).",
         "GETREDIR",
         "    Show the client that gets this connection's invalidation messages.",
         "GETNAME",
@@ -489,6 +474,20 @@ void cmd_client_help(struct call *call)
         "    Tell which client library uses this connection.",
         "SETNAME <name>",
         "    Name this connection.",
+        "TRACKING (ON|OFF) [options ...]",
+        "    Tell this connection when keys that it has read change. Options:",
+        "    * REDIRECT <client-id>",
+        "      Tell another connection.",
+        "    * BCAST",
+        "      Tell of all keys.",
+        "    * PREFIX <prefix> [PREFIX <prefix> ...]",
+        "      With BCAST: of those whose names begin with a prefix.",
+        "    * OPTIN",
+        "      Track only what is read behind CLIENT CACHING YES.",
+        "    * OPTOUT",
+        "      Do not track what is read behind CLIENT CACHING NO.",
+        "    * NOLOOP",
+        "      Do not tell of what this connection changes itself.",
         "TRACKINGINFO",
         "    Show how keys are tracked for this connection.",
         "UNBLOCK <client-id> [TIMEOUT|ERROR]",

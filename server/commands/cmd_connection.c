@@ -55,6 +55,7 @@ void cmd_reset(struct call *call)
     pubsub_forget(session);
     transaction_end(session);
     monitor_forget(session);
+    tracking_disable(session);
     session->version = 2;
     call->reply->version = 2;
     session->db = &call->keyspace->databases[0];

@@ -150,7 +150,7 @@ static void info_clients(struct info *info)
     info_count(info, "client_recent_max_output_buffer", 0);
     info_count(info, "blocked_clients",
                info->commands->blocking.count + pause_count(&info->commands->sessions));
-    info_count(info, "tracking_clients", 0);
+    info_count(info, "tracking_clients", info->commands->tracking.clients);
     info_count(info, "clients_in_timeout_table", 0);
 }
 
@@ -350,11 +350,11 @@ static void info_denials(struct info *info)
 static void info_stats(struct info *info)
 {
     const struct pubsub *pubsub = &info->commands->pubsub;
+    const struct tracking *tracking = &info->commands->tracking;
     static const char *const unused[] = {
         "migrate_cached_sockets",   "slave_expires_tracked_keys", "active_defrag_hits",
         "active_defrag_misses",     "active_defrag_key_hits",     "active_defrag_key_misses",
-        "total_active_defrag_time", "current_active_defrag_time", "tracking_total_keys",
-        "tracking_total_items",     "tracking_total_prefixes",    NULL};
+        "total_active_defrag_time", "current_active_defrag_time", NULL};
     static const char *const last[] = {"io_threaded_reads_processed", "io_threaded_writes_processed",
                                        "reply_buffer_shrinks", "reply_buffer_expands", NULL};
     info_traffic(info);
@@ -365,6 +365,9 @@ static void info_stats(struct info *info)
     info_number(info, "latest_fork_usec", info->facts.latest_fork_us);
     info_count(info, "total_forks", info->facts.forks);
     info_zeros(info, unused);
+    info_count(info, "tracking_total_keys", tracking->keys.keys.count);
+    info_count(info, "tracking_total_items", tracking->keys.items);
+    info_count(info, "tracking_total_prefixes", tracking->prefixes.table.count);
     info_count(info, "unexpected_error_replies", info->commands->totals.unexpected_error_replies);
     info_count(info, "total_error_replies", info->commands->totals.error_replies);
     info_count(info, "dump_payload_sanitizations", 0);

@@ -70,6 +70,7 @@ void cmd_flushdb(struct call *call)
     if (!read_flush_mode(call, &async))
         return;
     keyspace_flush(call->db, async);
+    tracking_flushed(&call->commands->tracking);
     reply_ok(call->reply);
 }
 
@@ -80,6 +81,7 @@ void cmd_flushall(struct call *call)
         return;
     for (int i = 0; i < call->keyspace->database_count; i++)
         keyspace_flush(&call->keyspace->databases[i], async);
+    tracking_flushed(&call->commands->tracking);
     const struct services *services = call->commands->services;
     services->after_flush_all(services->server);
     reply_ok(call->reply);

@@ -30,6 +30,7 @@ void commands_init(struct commands *commands, struct keyspace *keyspace, const s
     blocking_init(&commands->blocking);
     pubsub_init(&commands->pubsub);
     notify_init(&commands->notify, keyspace, &commands->pubsub);
+    tracking_init(&commands->tracking, keyspace, &commands->pubsub, &commands->sessions);
     watch_init(&commands->watched);
     monitor_init(&commands->monitor);
     scripting_init(&commands->scripting);
@@ -43,6 +44,7 @@ void commands_free(struct commands *commands)
     registry_free(&commands->registry);
     blocking_free(&commands->blocking);
     notify_free(&commands->notify);
+    tracking_free(&commands->tracking);
     pubsub_free(&commands->pubsub);
     watch_free(&commands->watched);
     monitor_free(&commands->monitor);
@@ -321,6 +323,16 @@ static void session_finish_reply(struct session *session, struct reply *reply, s
         session->transport->close(session->connection, true);
 }
 
+/* For those who want to know of calls that have run. */
+static void call_show(struct call *call)
+{
+    struct monitor *monitor = &call->commands->monitor;
+    if (call->session->flags & SESSION_TRACKING)
+        tracking_remember(call);
+    if (monitor->count)
+        monitor_show(monitor, call);
+}
+
 void commands_book(struct call *call, struct registry_entry *entry)
 {
     struct commands *commands = call->commands;
@@ -330,8 +342,8 @@ void commands_book(struct call *call, struct registry_entry *entry)
             commands_note_error(commands, call->reply);
     }
     commands_account(commands, call, &entry->stats);
-    if (__builtin_expect(commands->monitor.count != 0, 0))
-        monitor_show(&commands->monitor, call);
+    if (__builtin_expect(commands->monitor.count | (call->session->flags & SESSION_TRACKING), 0))
+        call_show(call);
 }
 
 void commands_perform(struct call *call, struct registry_entry *entry)
@@ -443,6 +455,36 @@ static struct registry_entry *call_resolve(struct call *call, struct registry_en
     return entry;
 }
 
+enum {
+    SESSION_UNUSUAL = SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT |
+                      SESSION_CLOSE_AFTER_REPLY | SESSION_BLOCKED | SESSION_TRACKING_CACHING |
+                      SESSION_TRACKING_PENDING
+};
+
+/* CLIENT CACHING is for the next command, or transaction; commands of the CLIENT family do not count. */
+static void caching_end(const struct call *call)
+{
+    struct session *session = call->session;
+    const struct registry_entry *parent = call->command ? call->entry->parent : NULL;
+    bool is_client = parent && strcmp(parent->command->name, "client") == 0;
+    if (!is_client && !(session->flags & (SESSION_IN_MULTI | SESSION_BLOCKED)))
+        session->flags &= ~(uint32_t)SESSION_TRACKING_CACHING;
+}
+
+/* What is left to do behind the reply for a session that is not in its usual state. */
+static enum request_outcome session_end_command(const struct call *call, enum request_outcome outcome)
+{
+    struct session *session = call->session;
+    if (outcome == REQUEST_PUT_OFF)
+        return outcome;
+    session_finish_reply(session, call->reply, call->reply_start);
+    if (session->flags & SESSION_TRACKING_PENDING)
+        tracking_send_pending(&call->commands->tracking, session);
+    if (session->flags & SESSION_TRACKING_CACHING)
+        caching_end(call);
+    return session->flags & SESSION_BLOCKED ? REQUEST_HOLD : outcome;
+}
+
 enum request_outcome commands_execute(struct commands *commands, struct request *request, struct reply *reply)
 {
     struct session *session = request->session;
@@ -470,14 +512,8 @@ enum request_outcome commands_execute(struct commands *commands, struct request 
         session->last_command = entry;
         outcome = call_run(&call, entry);
     }
-    if (__builtin_expect(session->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP | SESSION_REPLY_SKIP_NEXT |
-                                           SESSION_CLOSE_AFTER_REPLY | SESSION_BLOCKED),
-                         0)) {
-        if (outcome != REQUEST_PUT_OFF)
-            session_finish_reply(session, reply, call.reply_start);
-        if (outcome == REQUEST_DONE && session->flags & SESSION_BLOCKED)
-            outcome = REQUEST_HOLD;
-    }
+    if (__builtin_expect(session->flags & SESSION_UNUSUAL, 0))
+        outcome = session_end_command(&call, outcome);
     pubsub_end_command(&commands->pubsub, call.reply_start);
     return outcome;
 }

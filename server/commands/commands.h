@@ -14,6 +14,7 @@
 #include "commands/registry.h"
 #include "commands/scripting.h"
 #include "commands/slowlog.h"
+#include "commands/tracking.h"
 #include "commands/transaction.h"
 #include "commands/watch.h"
 #include "protocol/request.h"
@@ -44,7 +45,8 @@ struct command_settings {
     int debug_command_access; /* 0 no, 1 yes, 2 local */
     int64_t maxmemory;        /* all 64 bits count; 0: no limit */
     int64_t maxmemory_eviction_tenacity;
-    int64_t maxmemory_clients; /* negative: percent of maxmemory */
+    int64_t tracking_table_max_keys; /* 0: no limit */
+    int64_t maxmemory_clients;       /* negative: percent of maxmemory */
     int64_t max_clients;
     int64_t busy_reply_threshold_ms;
     uint64_t reply_max_bytes; /* what a client may leave unread (kept by the server); 0: no limit */
@@ -86,6 +88,7 @@ struct commands {
     struct pause pause;
     struct notify notify;
     struct scripting scripting;
+    struct tracking tracking;
     const struct services *services;
     uint64_t cycle_scale;  /* see clock_cycles_to_ns */
     uint64_t cycles;       /* when the previous command ended; commands_begin_batch starts it */
@@ -101,6 +104,15 @@ void commands_update_settings(struct commands *commands);
 
 /* A batch of requests is about to be executed: reads the clock once for all of them. */
 void commands_begin_batch(struct commands *commands);
+
+/* A batch has been executed, or other work was done that may have changed keys: sends what is told once for
+ * all of it. Returns true when there is more to do soon. */
+static inline bool commands_end_batch(struct commands *commands)
+{
+    uint64_t keys_max = (uint64_t)commands->settings.tracking_table_max_keys;
+    return tracking_has_work(&commands->tracking, keys_max) &&
+           tracking_end_turn(&commands->tracking, keys_max);
+}
 
 /* When the next wait of a client ends by itself, in milliseconds since 1970; 0: no wait does. */
 int64_t commands_next_deadline_ms(const struct commands *commands);

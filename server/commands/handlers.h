@@ -11,11 +11,11 @@ struct call;
 typedef void command_handler(struct call *call);
 
 /* connection */
-command_handler cmd_auth, cmd_client_getname, cmd_client_getredir, cmd_client_help, cmd_client_id,
-    cmd_client_info, cmd_client_kill, cmd_client_list, cmd_client_no_evict, cmd_client_no_touch,
-    cmd_client_pause, cmd_client_unpause, cmd_client_reply, cmd_client_setinfo, cmd_client_setname,
-    cmd_client_trackinginfo, cmd_client_unblock, cmd_echo, cmd_hello, cmd_ping, cmd_quit, cmd_reset,
-    cmd_select;
+command_handler cmd_auth, cmd_client_caching, cmd_client_getname, cmd_client_getredir, cmd_client_help,
+    cmd_client_id, cmd_client_info, cmd_client_kill, cmd_client_list, cmd_client_no_evict,
+    cmd_client_no_touch, cmd_client_pause, cmd_client_unpause, cmd_client_reply, cmd_client_setinfo,
+    cmd_client_setname, cmd_client_tracking, cmd_client_trackinginfo, cmd_client_unblock, cmd_echo, cmd_hello,
+    cmd_ping, cmd_quit, cmd_reset, cmd_select;
 
 /* string */
 command_handler cmd_append, cmd_decr, cmd_decrby, cmd_get, cmd_getdel, cmd_getex, cmd_getrange, cmd_getset,

@@ -324,8 +324,7 @@ static char *write_bulk(char *to, struct slice text)
     return to + text.length + 2;
 }
 
-/* Returns a block with this much room behind its length, and a reference to it. */
-static struct blob *block_with_room(struct pubsub *pubsub, int dialect, size_t bytes)
+struct blob *pubsub_block(struct pubsub *pubsub, int dialect, size_t bytes)
 {
     if (bytes > BLOCK_BYTES / 4)
         return blob_create(bytes);
@@ -353,7 +352,7 @@ static const struct encoding *message_encode(struct pubsub *pubsub, struct messa
         return encoding;
     size_t bytes = message->pattern.length + message->channel.length + message->text.length +
                    PREFIX_MAX_BYTES + 3 * BULK_FRAME_MAX_BYTES;
-    encoding->blob = block_with_room(pubsub, dialect, bytes);
+    encoding->blob = pubsub_block(pubsub, dialect, bytes);
     encoding->offset = encoding->blob->length_bytes;
     char *start = encoding->blob->data + encoding->offset, *to = start;
     size_t prefix_length = strlen(prefixes[message->kind]);

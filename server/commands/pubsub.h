@@ -102,6 +102,10 @@ uint64_t pubsub_publish_shard(struct pubsub *pubsub, struct slice channel, struc
  * which may be half written. */
 uint64_t pubsub_publish_early(struct pubsub *pubsub, struct slice channel, struct slice message);
 
+/* Returns a block of messages that are sent in this turn, in the dialect of RESP2 (0) or RESP3 (1), with this
+ * much room behind its length, and a reference to it. */
+struct blob *pubsub_block(struct pubsub *pubsub, int dialect, size_t bytes);
+
 /* A session's command begins, to be answered in reply; it has ended, its reply began at start. */
 static inline void pubsub_begin_command(struct pubsub *pubsub, struct session *session, struct reply *reply)
 {

@@ -5,6 +5,7 @@
 #include "commands/blocking.h"
 #include "commands/monitor.h"
 #include "commands/pubsub.h"
+#include "commands/tracking.h"
 #include "commands/transaction.h"
 
 #include <string.h>
@@ -66,6 +67,7 @@ void session_free(struct session_list *list, struct session *session)
     pubsub_forget(session);
     transaction_end(session);
     monitor_forget(session);
+    tracking_forget(session);
     session_set_text(&session->name, nothing);
     session_set_text(&session->library_name, nothing);
     session_set_text(&session->library_version, nothing);
@@ -97,7 +99,8 @@ uint64_t session_memory_bytes(const struct session *session)
         subscriptions += pubsub_count(session, (enum pubsub_kind)kind);
     return sizeof(*session) + text_bytes(session->name) + text_bytes(session->library_name) +
            text_bytes(session->library_version) + subscriptions * SUBSCRIPTION_BYTES +
-           transaction_bytes(session) + session->transport->memory_bytes(session->connection);
+           transaction_bytes(session) + tracking_bytes(session) +
+           session->transport->memory_bytes(session->connection);
 }
 
 struct session *session_by_id(const struct session_list *list, uint64_t id)

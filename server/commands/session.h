@@ -21,6 +21,7 @@ struct blob;
 struct reply;
 struct blocking_wait;
 struct pubsub_subscriber;
+struct tracking_member;
 struct transaction;
 struct watch;
 struct monitor_member;
@@ -43,10 +44,19 @@ enum session_flag {
     SESSION_MULTI_FAILED = 1 << 14, /* a command was refused: EXEC aborts */
     SESSION_WATCH_BROKEN = 1 << 15, /* a watched key has changed: EXEC does nothing */
     SESSION_MONITOR = 1 << 16,      /* sees all commands */
-    SESSION_IN_SCRIPT = 1 << 24,    /* that of commands of a script */
     SESSION_PAUSED = 1 << 17,       /* blocked until CLIENT PAUSE is over */
     SESSION_RESTRICTED = 1 << 18,   /* has to log in, or its user may not do everything */
     SESSION_TRUSTED = 1 << 19,      /* its connection was told that it does not have to log in */
+    /* CLIENT TRACKING (tracking.h) */
+    SESSION_TRACKING = 1 << 20,         /* is told of changed keys */
+    SESSION_TRACKING_BCAST = 1 << 21,   /* of all with its prefixes, not of those it read */
+    SESSION_TRACKING_OPTIN = 1 << 22,   /* reads are tracked behind CLIENT CACHING YES */
+    SESSION_TRACKING_OPTOUT = 1 << 23,  /* they are not behind CLIENT CACHING NO */
+    SESSION_TRACKING_NOLOOP = 1 << 24,  /* its own changes are not told */
+    SESSION_TRACKING_CACHING = 1 << 25, /* CLIENT CACHING is in force for the next command */
+    SESSION_TRACKING_BROKEN = 1 << 26,  /* the session that it redirects to was missing */
+    SESSION_TRACKING_PENDING = 1 << 27, /* is to be told behind its reply */
+    SESSION_IN_SCRIPT = 1 << 28,        /* that of commands of a script */
 };
 
 /* What net knows about a connection, for CLIENT LIST and INFO. */
@@ -97,6 +107,7 @@ struct session {
     struct transaction *transaction;      /* queued commands (transaction.h), or NULL */
     struct watch *watches;                /* watched keys (watch.h), the newest first; NULL: none */
     struct monitor_member *monitor;       /* monitor.h, or NULL */
+    struct tracking_member *tracking;     /* tracking.h, or NULL */
     int64_t created_ms;
     int64_t active_ms; /* of the last command */
     uint32_t flags;
