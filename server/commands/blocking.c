@@ -364,8 +364,10 @@ static void blocking_serve_wait(struct commands *commands, struct blocking_wait 
                         .entry = session->last_command,
                         .reply = &reply};
     struct key key = key_make((struct slice){from->name, from->length});
+    tracking_begin_serving(&commands->tracking, session);
     wait->serve(&call, &key, entry, options);
     blocking_finish(wait, &reply, commands->keyspace->now_ms);
+    tracking_end_serving(&commands->tracking);
 }
 
 static void blocking_fail(struct commands *commands, struct blocking_wait *wait, const char *error)

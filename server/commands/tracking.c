@@ -109,21 +109,30 @@ static void invalidation_release(struct invalidation *invalidation)
 /* Where messages for the running session go. */
 enum placement { BEFORE_REPLY, BEHIND_REPLY };
 
-/* Where in the running session's reply its messages go; NULL: they are sent like those of others. What is put
- * in front of a reply that is switched off would go with it. */
-static struct buffer *own_place(const struct tracking *tracking, const struct session *session,
-                                enum placement placement)
+/* Whose doing changes are; NULL: nobody's. */
+static struct session *acting_session(const struct tracking *tracking)
+{
+    return tracking->serving ? tracking->serving : tracking->pubsub->running;
+}
+
+/* Where the running session's messages go; NULL: they are sent like those of others. What is put in front of
+ * a reply that is switched off would go with it. */
+static struct buffer *own_place(struct tracking *tracking, struct session *session, enum placement placement)
 {
     struct pubsub *pubsub = tracking->pubsub;
     if (session != pubsub->running)
         return NULL;
+    if (tracking->serving) {
+        session->flags |= SESSION_TRACKING_PENDING;
+        return &tracking->late;
+    }
     if (placement == BEHIND_REPLY)
         return &pubsub->reply->buffer;
     return session->flags & (SESSION_REPLY_OFF | SESSION_REPLY_SKIP) ? NULL : &pubsub->early;
 }
 
 /* Tells a session that the one that it redirects to has gone. */
-static void send_broken(const struct tracking *tracking, const struct tracking_member *member,
+static void send_broken(struct tracking *tracking, const struct tracking_member *member,
                         enum placement placement)
 {
     static const char head[] = ">2\r\n$21\r\ntracking-redir-broken\r\n:";
@@ -148,7 +157,7 @@ static void send_broken(const struct tracking *tracking, const struct tracking_m
 static void member_send(struct tracking *tracking, const struct tracking_member *member,
                         struct invalidation *invalidation, enum placement placement)
 {
-    const struct session *session = member->session;
+    struct session *session = member->session;
     if (member->redirect_id) {
         if (member->target == NULL || member->target->session->flags & SESSION_CLOSE_ASAP) {
             send_broken(tracking, member, placement);
@@ -274,13 +283,14 @@ static void tracking_check_observer(struct tracking *tracking)
         keyspace_unobserve(tracking->keyspace, &tracking->observer);
 }
 
-/* Notes a name, or with data NULL that everything is gone, for the end of the running session's command. */
+/* Notes a name, or with data NULL that everything is gone, for the end of the acting session's command. */
 static void pending_add(struct tracking *tracking, struct session *session, struct slice name)
 {
+    struct buffer *pending = tracking->serving ? &tracking->served : &tracking->pending;
     size_t length = name.data ? name.length : SIZE_MAX;
-    buffer_append(&tracking->pending, &length, sizeof(length));
+    buffer_append(pending, &length, sizeof(length));
     if (name.data)
-        buffer_append(&tracking->pending, name.data, name.length);
+        buffer_append(pending, name.data, name.length);
     session->flags |= SESSION_TRACKING_PENDING;
 }
 
@@ -297,7 +307,7 @@ static void tracked_key_end(struct tracking *tracking, struct tracked_key *key, 
         if (member == NULL)
             continue;
         struct session *session = member->session;
-        bool is_own = session == tracking->pubsub->running;
+        bool is_own = session == acting_session(tracking);
         if (!(session->flags & SESSION_TRACKING) || session->flags & SESSION_TRACKING_BCAST ||
             (is_own && session->flags & SESSION_TRACKING_NOLOOP))
             continue;
@@ -311,18 +321,27 @@ static void tracked_key_end(struct tracking *tracking, struct tracked_key *key, 
     tracked_key_free(key);
 }
 
+/* Notes a change for those that broadcast. Redis leaves out that an element of a list was taken for a client
+ * that waited: the change remains that of whoever brought it. */
+static void note_for_prefixes(struct tracking *tracking, struct slice name, unsigned event_class,
+                              const char *event)
+{
+    const struct session *acting = acting_session(tracking);
+    bool by_itself = event_class & (EVENT_EXPIRED | EVENT_EVICTED);
+    bool is_pop = event && event_class & EVENT_LIST && strcmp(event + 1, "pop") == 0;
+    bool keeps_changer = tracking->serving && (is_pop || event_class & EVENT_GENERIC);
+    tracking_prefixes_note(&tracking->prefixes, name, acting && !by_itself ? acting->id : 0, keeps_changer);
+}
+
+/* The keyspace's observer. Changes without an event count as well. */
 static void tracking_on_changed(void *context, struct database *db, struct slice name,
                                 enum keyspace_event_class event_class, const char *event)
 {
-    (void)event; /* changes without a name count as well */
     struct tracking *tracking = context;
     if (event_class & (EVENT_MISSED | EVENT_NEW | EVENT_UNWATCHED) || !db->keyspace->expiry_enabled)
         return; /* what is new gets a value next, and what is loaded changes nothing */
-    if (tracking->prefixes.table.count > 0) {
-        const struct session *running = tracking->pubsub->running;
-        bool by_itself = event_class & (EVENT_EXPIRED | EVENT_EVICTED);
-        tracking_prefixes_note(&tracking->prefixes, name, running && !by_itself ? running->id : 0);
-    }
+    if (tracking->prefixes.table.count > 0)
+        note_for_prefixes(tracking, name, event_class, event);
     if (tracking->keys.keys.count == 0)
         return;
     struct key key = key_make(name);
@@ -340,7 +359,7 @@ void tracking_flushed(struct tracking *tracking)
         struct session *session = links_container(at, struct session, links);
         if (!(session->flags & SESSION_TRACKING))
             continue;
-        if (session == tracking->pubsub->running) {
+        if (session == acting_session(tracking)) {
             pending_add(tracking, session, (struct slice){NULL, 0});
             continue;
         }
@@ -352,19 +371,19 @@ void tracking_flushed(struct tracking *tracking)
     tracking_check_observer(tracking);
 }
 
-void tracking_send_pending(struct tracking *tracking, struct session *session)
+/* Tells a session of the names that were noted for it. */
+static void send_noted(struct tracking *tracking, const struct session *session, struct buffer *noted)
 {
     struct buffer body = {0};
-    session->flags &= ~(uint32_t)SESSION_TRACKING_PENDING;
-    for (size_t at = 0; at < tracking->pending.length;) {
+    for (size_t at = 0; at < noted->length;) {
         size_t length;
-        memcpy(&length, tracking->pending.data + at, sizeof(length));
+        memcpy(&length, noted->data + at, sizeof(length));
         at += sizeof(length);
         struct invalidation invalidation = {.body = null_body(session)};
         if (length != SIZE_MAX) {
             body.length = 0;
             append_array(&body, 1);
-            append_bulk(&body, (struct slice){tracking->pending.data + at, length});
+            append_bulk(&body, (struct slice){noted->data + at, length});
             invalidation.body = buffer_slice(&body);
             at += length;
         }
@@ -372,7 +391,25 @@ void tracking_send_pending(struct tracking *tracking, struct session *session)
         invalidation_release(&invalidation);
     }
     buffer_free(&body);
-    buffer_free(&tracking->pending);
+    buffer_free(noted);
+}
+
+void tracking_send_pending(struct tracking *tracking, struct session *session)
+{
+    send_noted(tracking, session, &tracking->pending);
+    session->flags &= ~(uint32_t)SESSION_TRACKING_PENDING;
+    buffer_append(&tracking->pubsub->reply->buffer, tracking->late.data, tracking->late.length);
+    buffer_free(&tracking->late);
+}
+
+void tracking_end_serving(struct tracking *tracking)
+{
+    struct session *session = tracking->serving;
+    tracking->serving = NULL;
+    if (!(session->flags & SESSION_TRACKING_PENDING))
+        return;
+    session->flags &= ~(uint32_t)SESSION_TRACKING_PENDING;
+    send_noted(tracking, session, &tracking->served);
 }
 
 /* ---- reading ---- */

@@ -21,7 +21,7 @@
  * it has subscriptions.
  *
  * A client is told of what its own command changed behind the reply (behind EXEC's, for a transaction), and
- * everybody else at once.
+ * everybody else at once. Whose wait is served acts like one with a command.
  *
  * A session's member outlives CLIENT TRACKING OFF: what it had read before still counts when it tracks again.
  * While nobody tracks and no key is tracked, the keyspace is not observed and nothing here costs anything.
@@ -43,7 +43,10 @@ struct tracking {
     uint64_t broadcasts;  /* turns with messages for those that broadcast */
     struct keyspace_observer observer;
     bool observes;
-    struct buffer pending; /* names that the running session is told of behind its reply */
+    struct session *serving; /* whose wait is being served, behind the running command; or NULL */
+    struct buffer pending;   /* names that the running session is told of behind its reply */
+    struct buffer served;    /* the same for the one whose wait is served */
+    struct buffer late;      /* messages to the running session from then on */
     struct key_positions positions;
 };
 
@@ -89,6 +92,13 @@ void tracking_flushed(struct tracking *tracking);
 /* Appends to the running session's reply, which is complete, what its own command made invalid. Call while
  * it has SESSION_TRACKING_PENDING. */
 void tracking_send_pending(struct tracking *tracking, struct session *session);
+
+/* A session's wait is being served, as if it was the one that executes a command; it has got its reply. */
+static inline void tracking_begin_serving(struct tracking *tracking, struct session *session)
+{
+    tracking->serving = session;
+}
+void tracking_end_serving(struct tracking *tracking);
 
 static inline bool tracking_has_work(const struct tracking *tracking, uint64_t keys_max)
 {

@@ -211,10 +211,13 @@ static void prefix_add_change(struct tracking_prefixes *prefixes, struct trackin
     prefix->changes[prefix->change_count++] = change;
 }
 
-void tracking_prefixes_note(struct tracking_prefixes *prefixes, struct slice name, uint64_t changer)
+void tracking_prefixes_note(struct tracking_prefixes *prefixes, struct slice name, uint64_t changer,
+                            bool keeps_changer)
 {
     uint64_t hash = hash_bytes(name.data, name.length);
     struct tracking_change *change = change_find(prefixes, name, hash);
+    if (change && keeps_changer)
+        changer = change->changer;
     if (change && change->generation == prefixes->generation) {
         change->changer = changer;
         return;

@@ -64,8 +64,10 @@ struct tracking_prefix *tracking_prefix_get(struct tracking_prefixes *prefixes, 
 /* Frees a prefix that nobody is registered for. */
 void tracking_prefix_drop(struct tracking_prefixes *prefixes, struct tracking_prefix *prefix);
 
-/* Notes that a name changed, for the prefixes that match it. */
-void tracking_prefixes_note(struct tracking_prefixes *prefixes, struct slice name, uint64_t changer);
+/* Notes that a name changed, for the prefixes that match it. Keeps_changer: whoever changed it before in this
+ * turn remains the one. */
+void tracking_prefixes_note(struct tracking_prefixes *prefixes, struct slice name, uint64_t changer,
+                            bool keeps_changer);
 
 static inline bool tracking_prefixes_have_changes(const struct tracking_prefixes *prefixes)
 {

@@ -359,8 +359,10 @@ struct zset_value *zset_value_from_listpack(const char *listpack)
 
 struct entry *zset_convert(struct database *db, const struct key *key, const struct entry *entry)
 {
+    /* What it holds stays the same. */
     return keyspace_set_object(db, key, VALUE_ZSET, ENCODING_SKIPLIST,
-                               zset_value_from_listpack(zset_listpack(entry)), EXPIRY_KEEP, 0, NULL, 0);
+                               zset_value_from_listpack(zset_listpack(entry)), EXPIRY_KEEP, EVENT_UNWATCHED,
+                               NULL, 0);
 }
 
 bool zset_value_fits_listpack(const struct zset_value *zset, uint64_t entries_max, uint64_t member_bytes_max)

@@ -42,6 +42,9 @@ struct theatre {
     size_t payload_count;
     size_t owed[CLIENTS]; /* replies; none: the client may speak */
     int paused_steps;     /* until CLIENT UNPAUSE; 0: no pause */
+    unsigned listeners;   /* the last so many clients subscribe to a channel and say nothing more */
+    bool waits_are_last;  /* nothing is sent right behind a command that waits */
+    void (*compare_more)(struct theatre *theatre); /* at the end of each episode; may be NULL */
     struct bytes transcript;
     int resp;
 };
@@ -53,6 +56,9 @@ void side_close(struct side *side);
 void theatre_start(struct theatre *theatre,
                    void (*make_command)(struct bytes *line, struct prng *prng, bool may_wait));
 void theatre_end(struct theatre *theatre);
+
+/* Lets both servers give the same numbers to the clients of the same steps. */
+void theatre_align_ids(struct theatre *theatre);
 
 /* Takes the payload of DUMP: what the oracle says of a key when it has run make. */
 void theatre_add_payload(struct theatre *theatre, const char *name, const char *make, const char *key);
