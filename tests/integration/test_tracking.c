@@ -280,6 +280,98 @@ Test(tracking, tells_what_redis_server_tells, .timeout = 280)
     theatre_end(&theatre);
 }
 
+/* ---- options ---- */
+
+static void add_option(struct bytes *line, struct prng *prng)
+{
+    switch (prng_below(prng, 6)) {
+    case 0:
+        line_add(line, "%s", pick(prng, "optin", "OPTIN", "OPTOUT"));
+        break;
+    case 1:
+        line_add(line, "NOLOOP");
+        break;
+    case 2:
+        line_add(line, "REDIRECT %s", pick(prng, "1000000", "abc", "-1", "0", "#self", "#self", "#self"));
+        break;
+    case 3:
+        line_add(line, "%s", pick(prng, "REDIRECT", "bogus"));
+        break;
+    default:
+        line_add(line, "bcast");
+    }
+}
+
+static void make_options(struct bytes *line, struct prng *prng)
+{
+    if (prng_one_in(prng, 8)) {
+        line_add(line, "CLIENT %s",
+                 pick(prng, "CACHING YES", "CACHING no", "CACHING", "CACHING x", "TRACKING", "TRACKING x",
+                      "GETREDIR", "GETREDIR x"));
+        return;
+    }
+    line_add(line, "CLIENT TRACKING %s", pick(prng, "ON", "ON", "on", "on", "OFF", "on"));
+    if (prng_one_in(prng, 2))
+        line_add(line, "BCAST");
+    for (int64_t left = prng_between(prng, 0, 3); left > 0; left--)
+        add_option(line, prng);
+    /* Not more: redis-server 7.0.15 both refuses and accepts prefixes when one but the first overlaps with a
+     * later one. */
+    for (int64_t left = prng_between(prng, 0, 2); left > 0; left--)
+        line_add(line, "PREFIX %s", pick(prng, "a", "ab", "abc", "b", "bc", "c", "d", "da", "db", "ba"));
+}
+
+/* Replaces the mark of the client's own number. */
+static void add_own_id(struct bytes *line, const char *id)
+{
+    struct bytes text = {0};
+    for (const char *at = bytes_text(line), *mark; *at; at = mark + strlen("#self")) {
+        mark = strstr(at, "#self");
+        bytes_append(&text, at, mark ? (size_t)(mark - at) : strlen(at));
+        if (mark == NULL)
+            break;
+        bytes_append_text(&text, id);
+    }
+    bytes_release(line);
+    *line = text;
+}
+
+Test(tracking, takes_and_refuses_options_as_redis_server_does)
+{
+    static struct theatre theatre;
+    struct prng prng = {3};
+    struct bytes line = {0}, replies[2] = {{0}, {0}};
+    char id[24];
+    theatre_start(&theatre, make_command);
+    theatre_align_ids(&theatre);
+    struct side *sides[] = {&theatre.oracle, &theatre.tested};
+    for (int i = 0; i < 2; i++)
+        server_connect(&sides[i]->server, &sides[i]->control);
+    snprintf(id, sizeof(id), "%ld",
+             strtol(wire_call(&theatre.oracle.control, &replies[0], "CLIENT ID") + 1, NULL, 10));
+    for (int step = 0; step < 6000; step++) {
+        bytes_clear(&line);
+        if (step % 100 == 0)
+            bytes_clear(&theatre.transcript);
+        if (step % 2)
+            line_add(&line, "CLIENT TRACKINGINFO");
+        else
+            make_options(&line, &prng);
+        add_own_id(&line, id);
+        const char *expected = wire_call(&theatre.oracle.control, &replies[0], bytes_text(&line));
+        const char *actual = wire_call(&theatre.tested.control, &replies[1], bytes_text(&line));
+        bytes_format(&theatre.transcript, "%s\n", bytes_text(&line));
+        cr_assert_str_eq(actual, expected, "redis-server says\n%s\nhere\n%s\nafter\n%s", expected, actual,
+                         bytes_text(&theatre.transcript));
+    }
+    for (int i = 0; i < 2; i++) {
+        wire_close(&sides[i]->control);
+        bytes_release(&replies[i]);
+    }
+    bytes_release(&line);
+    theatre_end(&theatre);
+}
+
 /* ---- time, memory, many clients ---- */
 
 struct stage {
