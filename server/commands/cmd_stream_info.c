@@ -14,49 +14,6 @@ static bool info_find_stream(struct call *call, struct stream_value **stream)
     return false;
 }
 
-/* ---- the nodes of Redis' radix tree ---- */
-
-/* Bytes that two different identifiers begin with, both of them written as dumps do. */
-static int common_bytes(struct stream_id a, struct stream_id b)
-{
-    if (a.ms != b.ms)
-        return __builtin_clzll(a.ms ^ b.ms) / 8;
-    return 8 + __builtin_clzll(a.sequence ^ b.sequence) / 8;
-}
-
-/* A way down over so many bytes from a branch takes its first one from there, and has a node for the rest. */
-static uint64_t way_nodes(int bytes)
-{
-    return bytes > 1;
-}
-
-/*
- * Redis keeps the nodes of a stream in a radix tree and tells how many nodes that one has: where identifiers
- * part, for each run of bytes in which they don't, and at each end. It follows from how much neighbours have
- * in common: the walk keeps the depths at which the last identifier's way parted from earlier ones.
- */
-static uint64_t radix_tree_nodes(const struct id_tree *tree)
-{
-    int depths[STREAM_ID_BYTES + 1] = {-1}; /* the first stands for being above the root */
-    int top = 0, before = -1;
-    uint64_t nodes = 0;
-    struct id_place place = id_tree_first(tree);
-    while (id_place_is_valid(place)) {
-        struct id_place next = id_place_next(place);
-        int common = id_place_is_valid(next) ? common_bytes(id_place_id(place), id_place_id(next)) : -1;
-        nodes += 1 + way_nodes(STREAM_ID_BYTES - (common > before ? common : before));
-        for (; depths[top] > common; top--) {
-            int above = depths[top - 1] > common ? depths[top - 1] : common;
-            nodes += 1 + way_nodes(depths[top] - above);
-        }
-        if (depths[top] < common)
-            depths[++top] = common;
-        before = common;
-        place = next;
-    }
-    return nodes ? nodes : 1;
-}
-
 /* ---- XINFO STREAM ---- */
 
 static void info_reply_number(struct reply *reply, const char *name, uint64_t number)
@@ -75,7 +32,7 @@ static void info_reply_head(struct reply *reply, const struct stream_value *stre
 {
     info_reply_number(reply, "length", stream->length);
     info_reply_number(reply, "radix-tree-keys", stream->nodes.count);
-    info_reply_number(reply, "radix-tree-nodes", radix_tree_nodes(&stream->nodes));
+    info_reply_number(reply, "radix-tree-nodes", stream->nodes.count ? stream->radix_nodes : 1);
     info_reply_id(reply, "last-generated-id", stream->last);
     info_reply_id(reply, "max-deleted-entry-id", stream->highest_deleted);
     info_reply_number(reply, "entries-added", stream->entries_added);

@@ -109,6 +109,16 @@ static void exec_one(const struct call *exec, struct transaction_command *queued
     pubsub_begin_command(&exec->commands->pubsub, session, reply);
 }
 
+/* What evictions made room for EXEC by is told in front of the array, not in it. */
+static void exec_place_early(struct call *call)
+{
+    struct pubsub *pubsub = &call->commands->pubsub;
+    if (pubsub->early.length == 0)
+        return;
+    pubsub_place_early(pubsub, call->reply_start);
+    call->reply_start = call->reply->buffer.length;
+}
+
 /* Replies with one array, and ends the transaction. Of a reply that is switched off in between, what came
  * before stays. */
 static void exec_queued(struct call *call)
@@ -148,6 +158,7 @@ void cmd_exec(struct call *call)
     else if (session->flags & SESSION_WATCH_BROKEN || watch_has_expired(session))
         reply_null_array(call->reply);
     else {
+        exec_place_early(call);
         bool runs_scripts = session->transaction && session->transaction->any_flags & COMMAND_RUNS_SCRIPT;
         if (runs_scripts)
             script_run_around(call, exec_queued);

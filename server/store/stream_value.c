@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "store/radix_count.h"
 
 #include <string.h>
 
@@ -82,9 +83,17 @@ static void node_set_counts(struct stream_value *stream, struct id_place place, 
     stream_node_set_counts(block->listpack, live, deleted);
 }
 
+static void node_insert(struct stream_value *stream, struct stream_id id, struct stream_block *block)
+{
+    stream->radix_nodes += radix_count_added(&stream->nodes, id);
+    CHECK(id_tree_insert(&stream->nodes, id, block));
+}
+
 static void node_remove(struct stream_value *stream, struct id_place place)
 {
-    struct stream_block *block = id_tree_remove(&stream->nodes, id_place_id(place));
+    struct stream_id id = id_place_id(place);
+    struct stream_block *block = id_tree_remove(&stream->nodes, id);
+    stream->radix_nodes -= radix_count_added(&stream->nodes, id);
     block_free(stream, block);
 }
 
@@ -107,7 +116,7 @@ static void drain_nodes(struct stream_value *stream, uint64_t *freed)
     for (int i = 0; i < FREE_STEP && stream->nodes.count; i++) {
         struct id_place place = id_tree_first(&stream->nodes);
         *freed += node_open(block_of(place), id_place_id(place)).live;
-        node_remove(stream, place);
+        block_free(stream, id_tree_remove(&stream->nodes, id_place_id(place)));
     }
 }
 
@@ -216,7 +225,7 @@ static void begin_node(struct stream_value *stream, struct stream_id id, const s
     size_t bytes = stream_node_begin_bytes(fields, count);
     struct stream_block *block = block_create(stream, bytes + BLOCK_MIN_BYTES);
     stream_node_begin(block->listpack, fields, count);
-    CHECK(id_tree_insert(&stream->nodes, id, block));
+    node_insert(stream, id, block);
 }
 
 /* A node that is full keeps no room. */
@@ -263,7 +272,7 @@ bool stream_append_node(struct stream_value *stream, struct stream_id master, st
     block->capacity_bytes = (uint32_t)listpack.length;
     memcpy(block->listpack, listpack.data, listpack.length);
     stream->node_bytes += mem_round(block_bytes(listpack.length));
-    CHECK(id_tree_insert(&stream->nodes, master, block));
+    node_insert(stream, master, block);
     stream->length += live;
     return true;
 }

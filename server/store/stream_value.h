@@ -24,6 +24,7 @@ struct stream_block {
 struct stream_value {
     struct id_tree nodes; /* struct stream_block */
     uint64_t node_bytes;  /* memory of the blocks */
+    uint64_t radix_nodes; /* of a radix tree of the nodes, see radix_count.h */
     uint64_t length;
     struct stream_id first, last;
     struct stream_id highest_deleted;
