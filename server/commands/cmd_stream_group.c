@@ -152,7 +152,7 @@ static bool group_drain_step(void *state, uint64_t *freed)
     return stream_group_drain(state, DRAIN_STEP, freed);
 }
 
-/* Frees a small group at once. */
+/* Frees what was detached: at once when it is small. */
 static void group_free(struct call *call, struct stream_group *group)
 {
     uint64_t pending = group->pending.count, freed = 0;
@@ -195,7 +195,7 @@ void cmd_xgroup_delconsumer(struct call *call)
     uint64_t pending = 0;
     if (consumer) {
         pending = consumer->pending.count;
-        stream_consumer_delete(request.group, consumer);
+        group_free(call, stream_consumer_detach(request.group, consumer));
         group_changed(call, &request.key, "xgroup-delconsumer", 1);
     }
     reply_integer(call->reply, (int64_t)pending);

@@ -107,24 +107,48 @@ struct stream_consumer *stream_consumer_create(struct stream_group *group, struc
     return consumer;
 }
 
+static size_t group_bytes(size_t name_length)
+{
+    return sizeof(struct stream_group) + name_length;
+}
+
 static void consumer_free(struct stream_consumer *consumer)
 {
     id_tree_clear(&consumer->pending);
     mem_free(consumer, consumer_bytes(consumer->name_length));
 }
 
-void stream_consumer_delete(struct stream_group *group, struct stream_consumer *consumer)
+/* Moves a consumer's pending entries from one tree of a group to another. */
+static void move_pending(const struct stream_consumer *consumer, struct id_tree *from, struct id_tree *to)
+{
+    struct id_place at = id_tree_first(&consumer->pending);
+    for (; id_place_is_valid(at); at = id_place_next(at)) {
+        struct stream_id id = id_place_id(at);
+        CHECK(id_tree_insert(to, id, id_tree_remove(from, id)));
+    }
+}
+
+/* What is left is a group without a name, of this consumer alone. It gets the group's tree, and the group a
+ * new one, when that means less to move. */
+struct stream_group *stream_consumer_detach(struct stream_group *group, struct stream_consumer *consumer)
 {
     bool found;
     size_t index = names_seek(&group->consumers, consumer_name, stream_consumer_name(consumer), &found);
     CHECK(found);
-    struct id_place at = id_tree_first(&consumer->pending);
-    for (; id_place_is_valid(at); at = id_place_next(at)) {
-        struct stream_pending *pending = id_tree_remove(&group->pending, id_place_id(at));
-        mem_free(pending, sizeof(*pending));
-    }
+    struct stream_group *rest = mem_alloc(group_bytes(0));
+    *rest = (struct stream_group){.name_length = 0};
+    id_tree_init(&rest->pending);
     names_remove(&group->consumers, index);
-    consumer_free(consumer);
+    names_insert(&rest->consumers, 0, consumer);
+    if (consumer->pending.count <= group->pending.count / 2) {
+        move_pending(consumer, &group->pending, &rest->pending);
+        return rest;
+    }
+    rest->pending = group->pending;
+    id_tree_init(&group->pending);
+    for (size_t i = 0; i < stream_consumer_count(group); i++)
+        move_pending(stream_consumer_at(group, i), &rest->pending, &group->pending);
+    return rest;
 }
 
 /* ---- pending entries ---- */
@@ -172,11 +196,6 @@ bool stream_pending_delete(struct stream_group *group, struct stream_id id)
 }
 
 /* ---- groups ---- */
-
-static size_t group_bytes(size_t name_length)
-{
-    return sizeof(struct stream_group) + name_length;
-}
 
 struct stream_group *stream_group_find(const struct stream_groups *groups, struct slice name)
 {

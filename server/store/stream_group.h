@@ -71,7 +71,7 @@ struct stream_group *stream_group_create(struct stream_groups *groups, struct sl
                                          struct stream_id last, int64_t entries_read);
 /* Removes a group and all it has; the caller frees it by stream_group_drain. */
 void stream_group_detach(struct stream_groups *groups, struct stream_group *group);
-/* Frees up to budget pending entries of a detached group, then the group. Returns whether there is more to
+/* Frees up to budget pending entries of what was detached, then all of it. Returns whether there is more to
  * do; adds what was freed to *freed. */
 bool stream_group_drain(struct stream_group *group, uint64_t budget, uint64_t *freed);
 
@@ -100,8 +100,9 @@ struct stream_consumer *stream_consumer_find(const struct stream_group *group, s
 /* Returns NULL when there is one of that name. It was never active. */
 struct stream_consumer *stream_consumer_create(struct stream_group *group, struct slice name,
                                                int64_t seen_ms);
-/* Frees it with its pending entries. */
-void stream_consumer_delete(struct stream_group *group, struct stream_consumer *consumer);
+/* Removes it with its pending entries, and returns what is left of them to be freed by stream_group_drain.
+ * Takes as long as its entries are many, or those of all others when these are fewer. */
+struct stream_group *stream_consumer_detach(struct stream_group *group, struct stream_consumer *consumer);
 
 /* ---- pending entries ---- */
 

@@ -145,7 +145,9 @@ Test(rdb_stream, a_copy_is_of_its_own)
     const struct slice pair[] = {slice_from_string("f"), slice_from_string("new")};
     cr_assert(stream_delete(copy, (struct stream_id){1, 1}));
     cr_assert(stream_pending_delete(group, (struct stream_id){3, 0}));
-    stream_consumer_delete(group, stream_consumer_find(group, slice_from_string("ann")));
+    uint64_t freed = 0;
+    cr_assert_not(stream_group_drain(
+        stream_consumer_detach(group, stream_consumer_find(group, slice_from_string("ann"))), 1000, &freed));
     stream_append(copy, &(struct stream_bounds){0}, (struct stream_id){4, 0}, pair, 1);
     expect_dump("s", redis_stream());
     keyspace_delete(db, &from, NULL);

@@ -25,6 +25,15 @@ static void drain_all(struct stream_groups *groups)
     }
 }
 
+static void delete_consumer(struct stream_group *group, struct stream_consumer *consumer)
+{
+    uint64_t freed = 0, pending = consumer->pending.count;
+    struct stream_group *rest = stream_consumer_detach(group, consumer);
+    while (stream_group_drain(rest, 10, &freed))
+        ;
+    cr_assert_eq(freed, pending);
+}
+
 /* A group of two consumers that have every other entry. */
 static struct stream_group *make_group(struct stream_groups *groups)
 {
@@ -67,10 +76,39 @@ Test(stream_group, moves_and_frees_pending_entries)
     stream_groups_copy(&copy, &groups);
     cr_assert_eq(stream_groups_footprint_bytes(&copy), mem_used_bytes() - before_copy);
     cr_assert(stream_pending_delete(group, id) && !stream_pending_delete(group, id));
-    stream_consumer_delete(group, b);
+    delete_consumer(group, b);
     cr_assert_eq(group->pending.count, PENDING / 2);
     cr_assert_eq(stream_group_at(&copy, 0)->pending.count, PENDING);
     drain_all(&groups);
     drain_all(&copy);
+    cr_assert_eq(mem_used_bytes(), used);
+}
+
+/* Whoever has more of the entries, the others keep theirs. */
+Test(stream_group, loses_a_consumer_of_any_size)
+{
+    size_t used = mem_used_bytes();
+    for (unsigned share = 0; share <= 4; share++) {
+        struct stream_groups groups = {.names = {.items = NULL}};
+        struct stream_group *group = stream_group_create(&groups, named("g"), STREAM_ID_NONE, 0);
+        struct stream_consumer *consumers[3];
+        for (size_t i = 0; i < 3; i++)
+            consumers[i] = stream_consumer_create(group, named((const char *[]){"a", "b", "c"}[i]), 1);
+        for (uint64_t i = 0; i < PENDING; i++)
+            cr_assert(stream_pending_create(group, consumers[i % 4 < share ? 0 : 1 + i % 2],
+                                            (struct stream_id){i, 1}, 10, i));
+        uint64_t own = consumers[0]->pending.count;
+        delete_consumer(group, consumers[0]);
+        cr_assert_eq(stream_consumer_count(group), 2);
+        cr_assert_eq(group->pending.count, PENDING - own);
+        cr_assert(id_tree_is_sound(&group->pending));
+        for (uint64_t i = 0; i < PENDING; i++) {
+            const struct stream_pending *pending = stream_pending_find(group, (struct stream_id){i, 1});
+            cr_assert_eq(pending != NULL, i % 4 >= share);
+            cr_assert(pending == NULL ||
+                      (pending->consumer == consumers[1 + i % 2] && pending->deliveries == i));
+        }
+        drain_all(&groups);
+    }
     cr_assert_eq(mem_used_bytes(), used);
 }
