@@ -309,7 +309,7 @@ static void call_controls(struct theatre *theatre, const char *line)
  * of a pause stops redis-server 7.0.15.) */
 static void play_pause(struct theatre *theatre, struct prng *prng)
 {
-    if (theatre->paused_steps == 0 && prng_one_in(prng, 30)) {
+    if (theatre->paused_steps == 0 && !theatre->without_pauses && prng_one_in(prng, 30)) {
         theatre->paused_steps = 1 + (int)prng_below(prng, 6);
         call_controls(theatre, "CLIENT PAUSE 100000 WRITE");
     } else if (theatre->paused_steps > 0 && --theatre->paused_steps == 0) {

@@ -43,7 +43,8 @@ struct theatre {
     size_t owed[CLIENTS]; /* replies; none: the client may speak */
     int paused_steps;     /* until CLIENT UNPAUSE; 0: no pause */
     unsigned listeners;   /* the last so many clients subscribe to a channel and say nothing more */
-    bool waits_are_last;  /* nothing is sent right behind a command that waits */
+    bool without_pauses;
+    bool waits_are_last;                           /* nothing is sent right behind a command that waits */
     void (*compare_more)(struct theatre *theatre); /* at the end of each episode; may be NULL */
     struct bytes transcript;
     int resp;

@@ -129,7 +129,9 @@ Test(tracking_table, clears_many_names_in_slices)
     tracking_table_init(&table);
     size_t before = mem_used_bytes();
     add_names(&table, 100000);
+#ifndef SPINDLE_STRESS
     cr_assert_leq(mem_used_bytes() - before, 100000 * 48, "32 bytes and a place in the table");
+#endif
     tracking_table_clear(&table, &reclaim);
     cr_assert_eq(table.keys.count + table.items, 0);
     cr_assert_eq(reclaim.pending_items, 100000);
