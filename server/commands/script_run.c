@@ -431,6 +431,7 @@ bool script_run_forget(struct script_run *run, struct session *session)
     }
     /* The rest of its transaction runs for it all the same. */
     pubsub_forget(session);
+    tracking_forget(session);
     session->transport = &no_transport;
     run->caller.is_orphan = true;
     return true;

@@ -291,6 +291,26 @@ Test(scripting, messages_of_a_script_come_before_its_reply)
     expect_frame("*1\r\n:1\r\n");
 }
 
+/* As in Redis 7.0, only keys that a reading script declares are tracked, not those it reads. */
+Test(scripting, who_tracks_keys_is_told_of_those_of_its_scripts)
+{
+    send_text("HELLO 3\r\nCLIENT TRACKING ON NOLOOP\r\n");
+    expect_frame_prefix("%7\r\n");
+    expect_frame("+OK\r\n");
+    send_text("EVAL \"redis.call('set', 'own', 1) return redis.call('get', 'unnamed')\" 0\r\n");
+    expect_frame("_\r\n");
+    expect(client, "OK", "SET unnamed 1");
+    send_text("EVAL_RO \"return redis.call('get', KEYS[1])\" 1 read\r\n");
+    expect_frame("_\r\n");
+    expect(client, "OK", "SET read 1");
+    expect_frame(">2\r\n$10\r\ninvalidate\r\n*1\r\n$4\r\nread\r\n");
+    /* A script tells others as any command does. */
+    send_text("GET other\r\n");
+    expect_frame("_\r\n");
+    expect(client, "OK", "EVAL %s 0", "return redis.call('set', 'other', '1')");
+    expect_frame(">2\r\n$10\r\ninvalidate\r\n*1\r\n$5\r\nother\r\n");
+}
+
 Test(scripting, monitors_see_what_scripts_do)
 {
     struct wire monitor;
