@@ -6,6 +6,7 @@
 #include "config_table.h"
 
 #include "base/check.h"
+#include "base/file.h"
 #include "commands/acl_user.h"
 #include "protocol/resp_parse.h"
 
@@ -18,7 +19,7 @@
 
 #define FATAL_HEADER "\n*** FATAL CONFIG FILE ERROR (Spindle " SPINDLE_VERSION ") ***\n"
 
-enum { INCLUDE_DEPTH_MAX = 16, READ_BYTES = 64 * 1024 };
+enum { INCLUDE_DEPTH_MAX = 16 };
 
 struct loader {
     struct config *config;
@@ -59,18 +60,12 @@ struct slice config_trim(struct slice line)
 
 int config_read_file(const char *path, struct buffer *text)
 {
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return -errno;
-    ssize_t count;
-    do {
-        char *room = buffer_reserve(text, READ_BYTES);
-        count = read(file, room, READ_BYTES);
-        if (count > 0)
-            text->length += (size_t)count;
-    } while ((count > 0 && text->length <= CONFIG_FILE_MAX_BYTES) || (count < 0 && errno == EINTR));
-    int failed = count < 0 ? -errno : count > 0 ? -EFBIG : 0;
-    close(file);
+    char *data;
+    size_t length;
+    int failed = file_read(path, CONFIG_FILE_MAX_BYTES, &data, &length);
+    if (!failed)
+        buffer_append(text, data, length);
+    free(data);
     return failed;
 }
 

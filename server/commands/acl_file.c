@@ -1,41 +1,20 @@
 /* Reading and writing the file of users. See acl_file.h. Main thread only. */
 #include "commands/acl_file.h"
 
+#include "base/file.h"
 #include "base/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
     FILE_MAX_BYTES = 64 * 1024 * 1024,
-    READ_BYTES = 64 * 1024,
     QUOTED_MAX_BYTES = 256, /* of the file, in the reason why it is refused */
 };
 
 /* ---- reading ---- */
-
-static int read_file(const char *path, struct buffer *text)
-{
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return -errno;
-    ssize_t count;
-    do {
-        char *room = buffer_reserve(text, READ_BYTES);
-        count = read(file, room, READ_BYTES);
-        if (count > 0)
-            text->length += (size_t)count;
-    } while ((count > 0 && text->length <= FILE_MAX_BYTES) || (count < 0 && errno == EINTR));
-    int failed = count < 0 ? -errno : count > 0 ? -EFBIG : 0;
-    close(file);
-    return failed;
-}
 
 /* What a load works on. */
 struct loading {
@@ -172,16 +151,16 @@ static void load_lines(struct loading *loading, struct slice text)
 
 int acl_file_load(struct acl *acl, const char *path, struct acl_users *old, struct buffer *errors)
 {
-    struct buffer text = {0};
-    int failed = read_file(path, &text);
+    char *text;
+    size_t length;
+    int failed = file_read(path, FILE_MAX_BYTES, &text, &length);
     if (failed) {
         append_format(errors, "Error loading ACLs, opening file '%s': %s", path, strerror(-failed));
-        buffer_free(&text);
         return failed;
     }
     struct loading loading = {.grammar = acl_grammar(acl), .errors = errors, .path = path};
-    load_lines(&loading, (struct slice){text.data, text.length});
-    buffer_free(&text);
+    load_lines(&loading, (struct slice){text, length});
+    free(text);
     if (errors->length) {
         append_format(errors,
                       "WARNING: ACL errors detected, no change to the previously active ACL rules was "
@@ -196,67 +175,6 @@ int acl_file_load(struct acl *acl, const char *path, struct acl_users *old, stru
 
 /* ---- writing ---- */
 
-static int write_all(int file, const char *data, size_t length)
-{
-    while (length) {
-        ssize_t count = write(file, data, length);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            return -errno;
-        data += count;
-        length -= (size_t)count;
-    }
-    return fsync(file) < 0 ? -errno : 0;
-}
-
-/* A new file has the rights of the old one; the first is for the owner, as it holds hashes of passwords. */
-static int write_beside(const char *path, char *temporary, const struct buffer *text)
-{
-    struct stat old;
-    int file = mkostemp(temporary, O_CLOEXEC);
-    if (file < 0)
-        return -errno;
-    int failed = 0;
-    if (stat(path, &old) == 0) {
-        int owned = fchown(file, old.st_uid, old.st_gid);
-        (void)owned; /* only root may give files away */
-        failed = fchmod(file, old.st_mode & 07777) < 0 ? -errno : 0;
-    }
-    if (!failed)
-        failed = write_all(file, text->data, text->length);
-    close(file);
-    if (failed)
-        unlink(temporary);
-    return failed;
-}
-
-static void sync_directory(char *path)
-{
-    int directory = open(dirname(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0)
-        return;
-    if (fsync(directory) < 0)
-        log_warning("Cannot sync the directory of the ACL file: %s", strerror(errno));
-    close(directory);
-}
-
-static int replace_file(const char *path, const struct buffer *text)
-{
-    char *temporary;
-    if (asprintf(&temporary, "%s.tmp-XXXXXX", path) < 0)
-        return -ENOMEM;
-    int failed = write_beside(path, temporary, text);
-    if (!failed && rename(temporary, path) < 0) {
-        failed = -errno;
-        unlink(temporary);
-    }
-    if (!failed)
-        sync_directory(temporary);
-    free(temporary);
-    return failed;
-}
-
 int acl_file_save(const struct acl *acl, const char *path)
 {
     struct buffer text = {0};
@@ -265,7 +183,7 @@ int acl_file_save(const struct acl *acl, const char *path)
         buffer_append(&text, "\n", 1);
     }
     char *target = realpath(path, NULL); /* a link to the file must stay one */
-    int failed = replace_file(target ? target : path, &text);
+    int failed = file_replace(target ? target : path, text.data, text.length);
     free(target);
     buffer_free(&text);
     if (failed)
