@@ -48,8 +48,8 @@ struct command_settings {
     int64_t tracking_table_max_keys; /* 0: no limit */
     int64_t maxmemory_clients;       /* negative: percent of maxmemory */
     int64_t max_clients;
-    int64_t busy_reply_threshold_ms;
-    uint64_t reply_max_bytes; /* what a client may leave unread (kept by the server); 0: no limit */
+    int64_t busy_reply_threshold_ms; /* 0: scripts may take as long as they want */
+    uint64_t reply_max_bytes;        /* what a client may leave unread (kept by the server); 0: no limit */
     int64_t hz;
     int databases;
 };

@@ -193,7 +193,8 @@ static bool interrupt(void *context)
         return now_us - commands->scripting.load_started_us > LOAD_MAX_US;
     if (!run->busy) {
         int64_t elapsed_ms = script_run_elapsed_ms(commands);
-        if (elapsed_ms < commands->settings.busy_reply_threshold_ms)
+        int64_t threshold_ms = commands->settings.busy_reply_threshold_ms;
+        if (threshold_ms == 0 || elapsed_ms < threshold_ms)
             return run->kill;
         log_warning(
             "Slow script detected: still in execution after %lld milliseconds. You can try killing the "

@@ -183,6 +183,16 @@ Test(scripting, who_called_a_transaction_may_leave)
     server_connect(&server, &caller);
 }
 
+Test(scripting, without_a_threshold_nobody_is_told_busy)
+{
+    expect(client, "OK", "CONFIG SET busy-reply-threshold 0");
+    send_text("EVAL \"local n = 0 while n < 3e7 do n = n + 1 end return 'done'\" 0\r\n");
+    sleep_ms(20);
+    expect(client, "PONG", "PING"); /* waits for it */
+    expect_frame("$4\r\ndone\r\n");
+    expect(client, "[busy-reply-threshold, 0]", "CONFIG GET busy-reply-threshold");
+}
+
 Test(scripting, functions_are_killed_by_their_own_command)
 {
     expect(client, "lib", "FUNCTION LOAD %s",
