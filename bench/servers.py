@@ -222,12 +222,14 @@ def proportional_bytes(pids):
 
 
 def fill(connection, count, command):
-    """Sends command(index) for every index below count in large pipelines; replies are lines, and none an error."""
+    """Sends command(index) for every index below count in large pipelines; replies are lines or short strings, and none an error."""
     batch = 5000
     for start in range(0, count, batch):
         end = min(count, start + batch)
         connection.socket.sendall(b"".join([command(i) for i in range(start, end)]))
         for _ in range(start, end):
             line = connection.reader.readline()
+            if line[:1] == b"$":  # XADD: an identifier follows
+                line = b"+" + connection.reader.readline()
             if line[:1] not in b"+:":
                 raise SystemExit("filling failed: %r" % line)
