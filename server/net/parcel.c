@@ -132,7 +132,7 @@ void parcel_reset(struct parcel *parcel)
     parcel->run_count = 0;
     parcel->shared_bytes = 0;
     CHECK(parcel->limits == NULL);
-    parcel->reply.segment_count = 0; /* released or taken over by the sending */
+    CHECK(parcel->reply.segment_count == 0); /* it has been delivered */
     parcel->reply.buffer.length = 0;
     if (parcel->reply.buffer.capacity > 4 * NET_PARCEL_BYTES)
         buffer_free(&parcel->reply.buffer);

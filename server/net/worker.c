@@ -314,6 +314,7 @@ void worker_deliver(struct worker *worker, struct parcel *parcel)
         if (parcel->runs[i].connection)
             worker_deliver_chain(parcel, &parcel->runs[i]);
     }
+    parcel->reply.segment_count = 0; /* released, or taken over by connections */
     while (!links_is_empty(&parcel->batches)) {
         struct batch *batch = links_container(parcel->batches.next, struct batch, links);
         links_remove(&batch->links);

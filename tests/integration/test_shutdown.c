@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -165,4 +166,31 @@ Test(shutdown, snapshot_child_does_not_outlive_the_server)
     await(run_shell(&output, "ls %s/temp-*.rdb", server.directory) != 0);
     bytes_release(&output);
     server_remove(&server);
+}
+
+/* Helper threads hand back what they have sent; what nobody takes any more was released by the sending. */
+Test(shutdown, replies_on_their_way_are_released_once)
+{
+    enum { ROUNDS = 6, READERS = 6, REQUESTS = 30, BIG_BYTES = 1000000 };
+    char *value = malloc(BIG_BYTES);
+    memset(value, 'v', BIG_BYTES);
+    server_start(&server, SERVER_TESTED, (const char *[]){"--io-threads", "3", NULL});
+    for (int round = 0; round < ROUNDS; round++) {
+        struct wire readers[READERS];
+        redisContext *client = client_connect(&server);
+        expect(client, "OK", "SET big %b", value, (size_t)BIG_BYTES);
+        redisFree(client);
+        for (int i = 0; i < READERS; i++) {
+            server_connect(&server, &readers[i]);
+            for (int j = 0; j < REQUESTS; j++)
+                wire_send(&readers[i], "GET big\r\n", strlen("GET big\r\n"));
+        }
+        kill(server.pid, SIGTERM);
+        expect_end(0);
+        for (int i = 0; i < READERS; i++)
+            wire_close(&readers[i]);
+        server_start_again(&server);
+    }
+    server_end(&server);
+    free(value);
 }
