@@ -116,15 +116,17 @@ static void set_error(struct buffer *error, const char *text, struct slice detai
 /* Reads names between commas. */
 static bool read_flags(struct slice list, unsigned *flags, struct buffer *error)
 {
-    while (list.length) {
+    bool more = list.length > 0;
+    while (more) {
         const char *comma = memchr(list.data, ',', list.length);
         size_t length = comma ? (size_t)(comma - list.data) : list.length;
         struct slice name = {list.data, length};
-        if (length && !script_flag_add(flags, name)) {
+        if (!script_flag_add(flags, name)) {
             set_error(error, "ERR Unexpected flag in script shebang: ", name);
             return false;
         }
-        length += comma != NULL;
+        more = comma != NULL;
+        length += more;
         list.data += length;
         list.length -= length;
     }
