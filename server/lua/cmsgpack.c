@@ -7,6 +7,7 @@
  * than PACK_DEPTH_MAX. Byte strings (bin) are refused: scripts never saw them here. Main thread only.
  */
 #include "lua/bytes.h"
+#include "lua/interrupt.h"
 #include "lua/libraries.h"
 
 #include <endian.h>
@@ -18,6 +19,7 @@
 #include <string.h>
 
 /* Bounds of the recursion, and the stack that each of its levels needs. */
+enum { PACK_MAX_BYTES = 512 * 1024 * 1024 }; /* as long as a string of the server */
 enum { PACK_DEPTH_MAX = 16, UNPACK_DEPTH_MAX = 1000, STACK_SLOTS = 6 };
 
 /* ---- packing ---- */
@@ -121,6 +123,9 @@ static void pack_value(lua_State *L, struct buffer *out, int depth);
 static void pack_table(lua_State *L, struct buffer *out, int depth)
 {
     size_t count;
+    interrupt_look(L);
+    if (out->length > PACK_MAX_BYTES)
+        luaL_error(L, "packed data is too long");
     if (table_is_array(L, &count)) {
         pack_count(out, count, 0x90, 0xdc);
         for (size_t i = 1; i <= count; i++) {

@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "lua/interrupt.h"
 #include "lua/redis_library.h"
 #include "lua/sandbox.h"
 #include "lua/values.h"
@@ -12,12 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Its address is the name of the interpreter in the registry. */
-static const char interpreter_key;
-
 enum {
-    /* Lua instructions between two calls of host.interrupt: about a millisecond. */
-    INTERRUPT_INSTRUCTIONS = 100000,
+    /* Longer texts of errors are cut: a script can make them of any length. */
+    ERROR_MAX_BYTES = 64 * 1024 * 1024,
 };
 
 const char *const script_flag_names[SCRIPT_FLAG_COUNT] = {"no-writes", "allow-oom", "allow-stale",
@@ -59,9 +57,7 @@ static int open_interpreter(lua_State *L)
     }
     redis_library_open(L, interpreter);
     interpreter->globals = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_pushlightuserdata(L, (void *)&interpreter_key);
-    lua_pushlightuserdata(L, interpreter);
-    lua_rawset(L, LUA_REGISTRYINDEX);
+    interrupt_open(L, interpreter);
     lua_pushcfunction(L, describe_error);
     interpreter->error_handler = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushcfunction(L, run);
@@ -95,22 +91,6 @@ size_t interpreter_memory_bytes(const struct interpreter *interpreter)
            (size_t)lua_gc(interpreter->L, LUA_GCCOUNTB, 0);
 }
 
-/* ---- interrupting ---- */
-
-static void interrupt_hook(lua_State *L, lua_Debug *debug)
-{
-    (void)debug;
-    lua_pushlightuserdata(L, (void *)&interpreter_key);
-    lua_rawget(L, LUA_REGISTRYINDEX);
-    struct interpreter *interpreter = lua_touserdata(L, -1);
-    lua_pop(L, 1);
-    if (!interpreter->host.interrupt(interpreter->host.context))
-        return;
-    /* The script may catch the error: then the next instruction raises it again. */
-    lua_sethook(L, interrupt_hook, LUA_MASKCOUNT, 1);
-    luaL_error(L, "Script killed by user with SCRIPT KILL...");
-}
-
 /* ---- compiling ---- */
 
 int interpreter_compile(struct interpreter *interpreter, struct slice source, struct buffer *error)
@@ -123,7 +103,8 @@ int interpreter_compile(struct interpreter *interpreter, struct slice source, st
         source.data = end ? end : "";
     }
     if (source.length && *source.data == LUA_SIGNATURE[0])
-        lua_pushliteral(L, "byte code is not allowed");
+        lua_pushfstring(L, "%s:1: unexpected symbol near 'char(27)'",
+                        is_script ? "user_script" : "user_function");
     else if (luaL_loadbuffer(L, source.data, source.length, is_script ? "@user_script" : "@user_function") ==
              0)
         return luaL_ref(L, LUA_REGISTRYINDEX);
@@ -141,44 +122,59 @@ void interpreter_release(struct interpreter *interpreter, int reference)
 
 /* ---- errors ---- */
 
-/* Gives any error the shape of a table with the fields err, source and line, where they are known. */
+/* Copies a field of the error to the table on top, when it is there. Metatables are not asked. */
+static void copy_field(lua_State *L, const char *name)
+{
+    lua_pushstring(L, name);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, 1);
+    lua_rawset(L, -3);
+}
+
+/* Puts the place of the innermost line of Lua into the table on top. */
+static void set_place(lua_State *L)
+{
+    lua_Debug debug;
+    for (int level = 1; lua_getstack(L, level, &debug); level++) {
+        lua_getinfo(L, "Sl", &debug);
+        if (debug.currentline <= 0)
+            continue;
+        lua_pushstring(L, debug.source);
+        lua_setfield(L, -2, "source");
+        lua_pushinteger(L, debug.currentline);
+        lua_setfield(L, -2, "line");
+        return;
+    }
+}
+
+/* Makes of any error a table with the fields err, source and line, where they are known. Always a new one:
+ * the script may have raised a table that others see too. */
 static int describe_error(lua_State *L)
 {
-    if (lua_istable(L, 1)) {
-        lua_pushliteral(L, "err");
-        lua_rawget(L, 1);
-        bool has_text = lua_isstring(L, -1);
-        lua_pop(L, 1);
-        if (!has_text) {
-            lua_pushliteral(L, "err");
-            lua_pushliteral(L, "ERR the script raised a value that is no error");
-            lua_rawset(L, 1);
-        }
-    } else {
-        const char *text =
-            lua_isstring(L, 1) ? lua_tostring(L, 1) : "the script raised a value that is no error";
-        lua_newtable(L);
-        lua_pushfstring(L, "ERR %s", text);
-        lua_setfield(L, -2, "err");
-        lua_replace(L, 1);
-    }
+    static const char no_error[] = "ERR the script raised a value that is no error";
     lua_settop(L, 1);
-    lua_Debug debug;
-    int level = 1;
-    while (lua_getstack(L, level, &debug)) {
-        lua_getinfo(L, "Sl", &debug);
-        if (debug.currentline > 0)
-            break;
-        level++;
+    lua_newtable(L);
+    if (lua_istable(L, 1)) {
+        copy_field(L, "err");
+        copy_field(L, "source");
+        copy_field(L, "line");
+        copy_field(L, VALUES_COUNTED_FIELD);
+        lua_getfield(L, 2, "err");
+        if (!lua_isstring(L, -1)) {
+            lua_pushstring(L, no_error);
+            lua_setfield(L, 2, "err");
+        }
+        lua_settop(L, 2);
+    } else {
+        if (lua_isstring(L, 1))
+            lua_pushfstring(L, "ERR %s", lua_tostring(L, 1));
+        else if (lua_isnil(L, 1) || lua_isboolean(L, 1))
+            lua_pushfstring(L, "ERR %s", lua_isnil(L, 1) ? "nil" : lua_toboolean(L, 1) ? "true" : "false");
+        else
+            lua_pushstring(L, no_error);
+        lua_setfield(L, 2, "err");
     }
-    if (lua_getstack(L, level, &debug)) {
-        lua_pushliteral(L, "source");
-        lua_pushstring(L, debug.source);
-        lua_rawset(L, 1);
-        lua_pushliteral(L, "line");
-        lua_pushinteger(L, debug.currentline);
-        lua_rawset(L, 1);
-    }
+    set_place(L);
     return 1;
 }
 
@@ -190,11 +186,6 @@ static const char *text_field(lua_State *L, const char *name, const char *otherw
 }
 
 /* ---- running ---- */
-
-static void set_hook(struct interpreter *interpreter)
-{
-    lua_sethook(interpreter->L, interrupt_hook, LUA_MASKCOUNT, INTERRUPT_INSTRUCTIONS);
-}
 
 /* Also LUA_ERRMEM and LUA_ERRERR leave a text instead of a table. */
 static void keep_error_shape(lua_State *L)
@@ -209,16 +200,19 @@ static void keep_error_shape(lua_State *L)
 bool interpreter_load(struct interpreter *interpreter, int reference, struct buffer *error)
 {
     lua_State *L = interpreter->L;
-    set_hook(interpreter);
+    interrupt_begin(L);
+    interpreter->is_loading = true;
     lua_rawgeti(L, LUA_REGISTRYINDEX, interpreter->loading_globals);
     sandbox_show_globals(L);
     lua_pushcfunction(L, describe_error);
     lua_rawgeti(L, LUA_REGISTRYINDEX, reference);
     int status = lua_pcall(L, 0, 0, -2);
+    interpreter->is_loading = false;
+    interrupt_end(L);
     if (status) {
         keep_error_shape(L);
         const char *text = text_field(L, "err", "");
-        buffer_append(error, text, strlen(text));
+        buffer_append(error, text, strnlen(text, ERROR_MAX_BYTES));
     }
     lua_settop(L, 0);
     lua_rawgeti(L, LUA_REGISTRYINDEX, interpreter->globals);
@@ -273,7 +267,7 @@ void interpreter_execute(struct interpreter *interpreter, const struct interpret
     lua_rawgeti(L, LUA_REGISTRYINDEX, interpreter->error_handler);
     lua_rawgeti(L, LUA_REGISTRYINDEX, interpreter->runner);
     lua_pushlightuserdata(L, interpreter);
-    set_hook(interpreter);
+    interrupt_begin(L);
     interpreter->status = lua_pcall(L, 1, 0, 1);
 }
 
@@ -288,7 +282,8 @@ static int write_error(lua_State *L)
 {
     struct failure *failure = lua_touserdata(L, 1);
     keep_error_shape(L);
-    lua_getfield(L, 2, VALUES_COUNTED_FIELD);
+    lua_pushliteral(L, VALUES_COUNTED_FIELD);
+    lua_rawget(L, 2);
     failure->is_counted = lua_toboolean(L, -1);
     lua_settop(L, 2);
     const char *text = text_field(L, "err", "");
@@ -297,8 +292,8 @@ static int write_error(lua_State *L)
     lua_pushvalue(L, 2);
     const char *line = text_field(L, "line", "0");
     if (source)
-        reply_errorf(failure->reply, "%s script: %.*s, on %s:%s.", text, (int)failure->name.length,
-                     failure->name.data, source, line);
+        reply_errorf(failure->reply, "%.*s script: %.*s, on %s:%s.", ERROR_MAX_BYTES, text,
+                     (int)failure->name.length, failure->name.data, source, line);
     else
         reply_error(failure->reply, text);
     return 0;
@@ -321,7 +316,7 @@ bool interpreter_finish(struct interpreter *interpreter, struct slice name, stru
 {
     lua_State *L = interpreter->L;
     bool error_is_counted = interpreter->error_is_counted;
-    lua_sethook(L, NULL, 0, 0);
+    interrupt_end(L);
     if (interpreter->status == 0)
         reply_append(reply, &interpreter->result);
     else

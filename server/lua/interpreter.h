@@ -51,7 +51,7 @@ struct interpreter_host {
     void (*call)(void *context, const struct slice *argv, int argc, struct reply *reply);
     /* redis.acl_check_cmd: 1, 0, or -EINVAL for no such command. */
     int (*may_call)(void *context, const struct slice *argv, int argc);
-    /* Called now and then while a script runs; true: it is to end. */
+    /* Called now and then while a script runs, and between its commands; true: it is to end. */
     bool (*interrupt)(void *context);
     /* redis.register_function, while a library loads. Returns NULL, or an error's text. */
     const char *(*register_function)(void *context, const struct interpreter_function *function);

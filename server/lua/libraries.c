@@ -3,7 +3,6 @@
 
 #include <lauxlib.h>
 #include <lua-bitop.h>
-#include <lua-cjson.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -69,7 +68,7 @@ void libraries_open(lua_State *L)
     lua_getfield(L, -1, "math");
     random_open(L);
     lua_pop(L, 1);
-    luaopen_cjson(L);
+    json_open(L);
     lua_setfield(L, -2, "cjson");
     int top = lua_gettop(L);
     luaopen_bit(L); /* leaves its table in the first globals, which nobody sees */

@@ -14,6 +14,7 @@ void libraries_open(lua_State *L);
 /* Push a table with the library's functions. */
 void cmsgpack_open(lua_State *L);
 void struct_open(lua_State *L);
+void json_open(lua_State *L);
 
 /* Replaces random and randomseed in the table on top of the stack. */
 void random_open(lua_State *L);

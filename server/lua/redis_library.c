@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "lua/digest.h"
+#include "lua/interrupt.h"
 #include "lua/sandbox.h"
 #include "lua/values.h"
 #include "protocol/number.h"
@@ -88,6 +89,15 @@ static int collect_arguments(lua_State *L, struct interpreter *interpreter, cons
     return count;
 }
 
+void interpreter_forget_reply(struct reply *reply)
+{
+    enum { KEPT_BYTES = 64 * 1024 };
+    reply_truncate(reply, 0);
+    reply->errors = 0;
+    if (reply->buffer.capacity > KEPT_BYTES)
+        buffer_free(&reply->buffer);
+}
+
 /* Pushes the reply of the command, or an error. Returns whether it is one. */
 static bool push_result(lua_State *L)
 {
@@ -101,32 +111,25 @@ static bool push_result(lua_State *L)
         return true;
     }
     struct reply *reply = &interpreter->reply;
+    interpreter_forget_reply(reply); /* a Lua error may have left one */
     reply->version = interpreter->version;
     interpreter->host.call(interpreter->host.context, interpreter->argv, count, reply);
+    lua_settop(L, 0); /* leaves the stack to the reply, which holds none of the arguments */
     values_push_reply(L, reply, 0);
-    return reply->buffer.data[0] == '-';
-}
-
-void interpreter_forget_reply(struct reply *reply)
-{
-    enum { KEPT_BYTES = 64 * 1024 };
-    reply_truncate(reply, 0);
-    reply->errors = 0;
-    if (reply->buffer.capacity > KEPT_BYTES)
-        buffer_free(&reply->buffer);
+    bool is_error = reply->buffer.data[0] == '-';
+    interpreter_forget_reply(reply);
+    interrupt_look_for(L, interpreter);
+    return is_error;
 }
 
 static int redis_call(lua_State *L)
 {
-    bool is_error = push_result(L);
-    interpreter_forget_reply(&interpreter_of(L)->reply);
-    return is_error ? lua_error(L) : 1;
+    return push_result(L) ? lua_error(L) : 1;
 }
 
 static int redis_pcall(lua_State *L)
 {
     push_result(L);
-    interpreter_forget_reply(&interpreter_of(L)->reply);
     return 1;
 }
 
@@ -344,6 +347,8 @@ static int redis_register_function(lua_State *L)
     struct interpreter *interpreter = interpreter_of(L);
     struct interpreter_function function = {0};
     int count = lua_gettop(L);
+    if (!interpreter->is_loading)
+        return raise(L, "ERR redis.register_function can only be called on FUNCTION LOAD command");
     if (count < 1 || count > 2)
         return raise(L, "ERR wrong number of arguments to redis.register_function");
     if (count == 1) {

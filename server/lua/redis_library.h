@@ -28,6 +28,9 @@ struct interpreter {
     struct reply reply;    /* likewise */
     struct reply result;   /* what the script returned */
     bool error_is_counted; /* the last error in it */
+    bool is_loading;       /* a library: functions may be registered */
+    bool is_ending;        /* see interrupt.h */
+    uint64_t asked_cycles; /* when the host was asked last whether the run goes on */
 };
 
 /* Empties a reply that is used again; one that grew long gives its memory back. */

@@ -1,10 +1,12 @@
 /* A Lua that scripts cannot change or leave. See sandbox.h. Main thread only. */
 #include "lua/sandbox.h"
 
+#include "lua/interrupt.h"
 #include "lua/libraries.h"
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdint.h>
 #include <string.h>
 
 /* Its address is the name under which a view's metatable holds the table behind it. */
@@ -38,6 +40,9 @@ void sandbox_protect(lua_State *L)
     lua_setfield(L, -2, "__newindex");
     lua_pushboolean(L, false);
     lua_setfield(L, -2, "__metatable");
+    lua_pushlightuserdata(L, (void *)&view_target); /* that is a view as well, of nothing */
+    lua_newtable(L);
+    lua_rawset(L, -3);
     lua_setmetatable(L, -2);
     lua_setfield(L, -2, "__metatable");
     lua_pushlightuserdata(L, (void *)&view_target);
@@ -137,13 +142,18 @@ static int guarded_rawset(lua_State *L)
     return 1;
 }
 
-/* Calls the original, the first upvalue, with all arguments. */
+/* Calls the original, the first upvalue, in the frame of the guard: so errors name the script's line. It must
+ * be a function in C without upvalues. */
 static int call_original(lua_State *L)
 {
-    lua_pushvalue(L, lua_upvalueindex(1));
-    lua_insert(L, 1);
-    lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-    return lua_gettop(L);
+    return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+static int call_and_look(lua_State *L)
+{
+    int count = call_original(L);
+    interrupt_look(L);
+    return count;
 }
 
 static int guarded_change(lua_State *L)
@@ -156,7 +166,88 @@ static int guarded_pattern(lua_State *L)
 {
     if (lua_type(L, 2) == LUA_TSTRING && lua_objlen(L, 2) > SANDBOX_PATTERN_MAX_BYTES)
         return luaL_error(L, "pattern too long");
+    return call_and_look(L);
+}
+
+static int guarded_rep(lua_State *L)
+{
+    size_t length;
+    luaL_checklstring(L, 1, &length);
+    (void)luaL_checkint(L, 2);
+    if (length == 0) { /* nothing, very often */
+        lua_settop(L, 1);
+        return 1;
+    }
+    return call_and_look(L);
+}
+
+/* table.insert moves what is behind a position, were it minus two thousand million. */
+static int guarded_insert(lua_State *L)
+{
+    enum { BEFORE_MAX = 1 << 16 };
+    check_not_view(L, 1);
+    if (lua_gettop(L) == 3 && lua_isnumber(L, 2))
+        luaL_argcheck(L, luaL_checkint(L, 2) >= -BEFORE_MAX, 2, "position out of bounds");
     return call_original(L);
+}
+
+/* Lua's own computes how many there are in an int, which may be too small for it. */
+static int guarded_unpack(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TTABLE);
+    int first = luaL_optint(L, 2, 1);
+    int last = lua_isnoneornil(L, 3) ? (int)lua_objlen(L, 1) : luaL_checkint(L, 3);
+    if (first > last)
+        return 0;
+    int64_t count = (int64_t)last - first + 1;
+    if (count > LUAI_MAXCSTACK || !lua_checkstack(L, (int)count))
+        return luaL_error(L, "too many results to unpack");
+    for (int i = 0; i < count; i++)
+        lua_rawgeti(L, 1, first + i);
+    return (int)count;
+}
+
+/* bit.tohex writes past its buffer for the smallest number of digits. The second upvalue is bit.tobit. */
+static int guarded_tohex(lua_State *L)
+{
+    enum { DIGITS_MAX = 8 };
+    luaL_checknumber(L, 1);
+    if (lua_isnumber(L, 2)) {
+        lua_pushvalue(L, lua_upvalueindex(2));
+        lua_pushvalue(L, 2);
+        lua_call(L, 1, 1);
+        lua_Number digits = lua_tonumber(L, -1);
+        lua_pop(L, 1);
+        lua_pushnumber(L, digits < -DIGITS_MAX ? -DIGITS_MAX : digits);
+        lua_replace(L, 2);
+    }
+    return call_original(L);
+}
+
+/* Coroutines count instructions of their own, so whoever resumes them asks. */
+static int guarded_resume(lua_State *L)
+{
+    interrupt_look(L);
+    return call_and_look(L);
+}
+
+/* What coroutine.wrap made, the second upvalue; the first is its own, the coroutine. */
+static int resume_wrapped(lua_State *L)
+{
+    interrupt_look(L);
+    int count = lua_tocfunction(L, lua_upvalueindex(2))(L);
+    interrupt_look(L);
+    return count;
+}
+
+static int guarded_wrap(lua_State *L)
+{
+    call_original(L);
+    if (lua_getupvalue(L, -1, 1) == NULL)
+        return luaL_error(L, "coroutine.wrap has changed");
+    lua_insert(L, -2);
+    lua_pushcclosure(L, resume_wrapped, 2);
+    return 1;
 }
 
 /* Scripts may look at memory and collect garbage, but not switch the collector off for others. */
@@ -196,6 +287,29 @@ static int guarded_pcall(lua_State *L)
     return lua_gettop(L);
 }
 
+/* The handler of a script, the upvalue, unless the script is being ended. */
+static int handle_error(lua_State *L)
+{
+    if (interrupt_is_ending(L))
+        return 1;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
+}
+
+static int guarded_xpcall(lua_State *L)
+{
+    luaL_checkany(L, 2);
+    lua_settop(L, 2);
+    if (lua_isfunction(L, 2))
+        lua_pushcclosure(L, handle_error, 1);
+    lua_insert(L, 1);
+    lua_pushboolean(L, lua_pcall(L, 0, LUA_MULTRET, 1) == 0);
+    lua_replace(L, 1);
+    return lua_gettop(L);
+}
+
 static int load_result(lua_State *L, int status)
 {
     if (status == 0)
@@ -227,7 +341,8 @@ static int guarded_load(lua_State *L)
     lua_newtable(L);
     for (int count = 1;; count++) {
         lua_pushvalue(L, 1);
-        lua_call(L, 0, 1);
+        if (lua_pcall(L, 0, 1, 0))
+            return load_result(L, LUA_ERRRUN);
         if (lua_isnil(L, -1))
             break;
         if (!lua_isstring(L, -1))
@@ -235,6 +350,7 @@ static int guarded_load(lua_State *L)
         if (lua_objlen(L, -1) == 0)
             break;
         lua_rawseti(L, 3, count);
+        interrupt_look(L); /* the function may be one of C that goes on forever */
     }
     lua_settop(L, 3);
     lua_pushvalue(L, lua_upvalueindex(1)); /* table.concat */
@@ -249,9 +365,8 @@ static int guarded_load(lua_State *L)
 /* ---- what there is ---- */
 
 static const char *const base_names[] = {
-    "assert", "error",        "gcinfo",    "getmetatable", "ipairs", "rawequal",
-    "select", "setmetatable", "tonumber",  "tostring",     "type",   "unpack",
-    "xpcall", "_VERSION",     "coroutine", "table",        "string", "math",
+    "assert",   "error",    "gcinfo", "getmetatable", "ipairs",    "rawequal", "select", "setmetatable",
+    "tonumber", "tostring", "type",   "_VERSION",     "coroutine", "table",    "string", "math",
 };
 
 static void open_library(lua_State *L, lua_CFunction open, const char *name)
@@ -280,7 +395,7 @@ static void set_function(lua_State *L, const char *name, lua_CFunction function)
 static void guard_tables(lua_State *L)
 {
     lua_getfield(L, -1, "table");
-    guard_field(L, "insert", guarded_change);
+    guard_field(L, "insert", guarded_insert);
     guard_field(L, "remove", guarded_change);
     guard_field(L, "sort", guarded_change);
     lua_getfield(L, -1, "concat");
@@ -303,6 +418,25 @@ static void guard_strings(lua_State *L)
     const char *const matchers[] = {"find", "match", "gmatch", "gsub", "gfind"};
     for (size_t i = 0; i < sizeof(matchers) / sizeof(matchers[0]); i++)
         guard_field(L, matchers[i], guarded_pattern);
+    guard_field(L, "rep", guarded_rep);
+    lua_pop(L, 1);
+}
+
+static void guard_coroutines(lua_State *L)
+{
+    lua_getfield(L, -1, "coroutine");
+    guard_field(L, "resume", guarded_resume);
+    guard_field(L, "wrap", guarded_wrap);
+    lua_pop(L, 1);
+}
+
+static void guard_bits(lua_State *L)
+{
+    lua_getfield(L, -1, "bit");
+    lua_getfield(L, -1, "tohex");
+    lua_getfield(L, -2, "tobit");
+    lua_pushcclosure(L, guarded_tohex, 2);
+    lua_setfield(L, -2, "tohex");
     lua_pop(L, 1);
 }
 
@@ -344,9 +478,13 @@ void sandbox_open(lua_State *L)
     libraries_open(L);
     guard_tables(L);
     guard_strings(L);
+    guard_coroutines(L);
+    guard_bits(L);
     set_function(L, "collectgarbage", guarded_collectgarbage);
     set_function(L, "loadstring", guarded_loadstring);
     set_function(L, "pcall", guarded_pcall);
+    set_function(L, "unpack", guarded_unpack);
+    set_function(L, "xpcall", guarded_xpcall);
     protect_libraries(L);
     protect_string_metatable(L);
     lua_pushvalue(L, -1);

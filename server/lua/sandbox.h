@@ -13,6 +13,11 @@
  * there that touch nothing but values: no files, no debugging, no byte code, which could break the
  * interpreter. Patterns have a length at most, because matching recurses once for each of their items.
  *
+ * Functions that take long, or in which the library as it is packaged writes beyond its memory (unpack,
+ * bit.tohex), are guarded too. A guard calls the original in its own frame, so errors read as without it.
+ *
+ * What stays from one script to the next: the seed of math.random, and the settings of cjson.
+ *
  * The list of names is that of Redis 7.0. Main thread only.
  */
 

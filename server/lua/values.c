@@ -2,6 +2,7 @@
 #include "lua/values.h"
 
 #include "base/check.h"
+#include "lua/interrupt.h"
 #include "protocol/number.h"
 
 #include <lauxlib.h>
@@ -140,7 +141,7 @@ static void push_number(lua_State *L, struct slice text)
 static void push_value(lua_State *L, struct reader *reader)
 {
     CHECK(++reader->depth < REPLY_DEPTH_MAX);
-    luaL_checkstack(L, PUSH_STACK_SLOTS, NULL);
+    luaL_checkstack(L, PUSH_STACK_SLOTS, "too many values");
     char type = reader->reply->buffer.data[reader->at];
     struct slice line = take_line(reader);
     switch (type) {
@@ -204,7 +205,10 @@ struct level {
     size_t count;
 };
 
-enum { LEVELS_FIRST = 16, LEVELS_MAX = 2000, LEVEL_STACK_SLOTS = 6 };
+enum { LEVELS_FIRST = 16, LEVELS_MAX = 2000, LEVEL_STACK_SLOTS = 6, LOOK_EVERY = 256 };
+
+/* Small tables can hold each other so that what they stand for is without end. */
+enum { WRITTEN_MAX_BYTES = 1024 * 1024 * 1024 };
 
 struct writer {
     lua_State *L;
@@ -398,12 +402,26 @@ static bool next_of_level(struct writer *writer)
     return false;
 }
 
+/* Raises an error when the run is to end, or the reply has become too long. */
+static void check_writing(struct writer *writer)
+{
+    bool is_due = interrupt_is_due(writer->L);
+    if (!is_due && writer->reply->buffer.length <= WRITTEN_MAX_BYTES)
+        return;
+    free(writer->levels);
+    if (is_due)
+        interrupt_raise(writer->L);
+    luaL_error(writer->L, "the reply of the script is too long");
+}
+
 bool values_write(lua_State *L, struct reply *reply, int script_version)
 {
     struct writer writer = {.L = L, .reply = reply, .script_version = script_version};
     write_value(&writer);
     while (writer.level_count) {
         struct level *level = &writer.levels[writer.level_count - 1];
+        if (level->count % LOOK_EVERY == 0)
+            check_writing(&writer);
         if (!level->value_is_next) {
             if (next_of_level(&writer))
                 write_value(&writer);
