@@ -66,6 +66,28 @@ static void expect_frame_prefix(const char *prefix)
 /* Quoted as inline commands are. */
 #define FOREVER "while true do end"
 
+/* Each of these runs few instructions of its own, or catches what is to end it. */
+Test(scripting, a_script_cannot_hide_that_it_is_busy)
+{
+    static const char *const scripts[] = {
+        "while true do coroutine.wrap(function() for i = 1, 5000 do end end)() end",
+        "while true do pcall(coroutine.wrap(function() while true do end end)) end",
+        "local function f() while true do end end xpcall(f, f)",
+        "while true do redis.call('keys', '*') end",
+        "load(collectgarbage)",
+        "local t = {} t[1] = t t[2] = t return {map=t}",
+    };
+    for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+        char line[200];
+        snprintf(line, sizeof(line), "EVAL \"%s\" 0\r\n", scripts[i]);
+        send_text(line);
+        await(is_busy());
+        expect(client, "OK", "SCRIPT KILL");
+        expect_frame_prefix("-ERR ");
+        expect(client, "PONG", "PING");
+    }
+}
+
 Test(scripting, a_busy_script_refuses_others_until_it_is_killed)
 {
     send_text("EVAL \"" FOREVER "\" 0\r\nECHO after\r\n");
