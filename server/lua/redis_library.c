@@ -65,6 +65,9 @@ static void reserve_arguments(struct interpreter *interpreter, int count)
     interpreter->argv_capacity = count;
 }
 
+/* By default no client can send half as much, so commands need not expect more; a script can make it. */
+enum { ARGUMENT_MAX_BYTES = 1024 * 1024 * 1024 };
+
 /* Collects the arguments, which stay on the Lua stack. Returns how many there are, or an error's text. */
 static int collect_arguments(lua_State *L, struct interpreter *interpreter, const char **error)
 {
@@ -84,6 +87,10 @@ static int collect_arguments(lua_State *L, struct interpreter *interpreter, cons
         }
         size_t length;
         const char *text = lua_tolstring(L, i + 1, &length);
+        if (length > ARGUMENT_MAX_BYTES) {
+            *error = "ERR Lua redis lib command arguments must not be longer than 1 GB";
+            return 0;
+        }
         interpreter->argv[i] = (struct slice){text, length};
     }
     return count;
