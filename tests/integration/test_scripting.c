@@ -115,7 +115,7 @@ Test(scripting, what_catches_its_end_is_ended_all_the_same)
 
 Test(scripting, a_script_that_has_written_is_not_killed)
 {
-    send_text("EVAL \"redis.call('set', 'k', 'v') local n = 0 while n < 3e7 do n = n + 1 end return "
+    send_text("EVAL \"redis.call('set', 'k', 'v') local n = 0 while n < 1e8 do n = n + 1 end return "
               "redis.call('get', "
               "'k')\" 0\r\n");
     await(is_busy());
@@ -151,7 +151,7 @@ Test(scripting, nothing_else_touches_keys_meanwhile)
 
 Test(scripting, its_client_may_leave)
 {
-    send_text("EVAL \"redis.call('set', 'a', '1') local n = 0 while n < 3e7 do n = n + 1 end "
+    send_text("EVAL \"redis.call('set', 'a', '1') local n = 0 while n < 1e8 do n = n + 1 end "
               "redis.call('set', 'b', "
               "'2')\" 0\r\n");
     await(is_busy());
@@ -193,9 +193,9 @@ Test(scripting, who_called_a_transaction_may_leave)
     wire_close(&caller);
     server_connect(&server, &caller);
     send_text(
-        "HELLO 3\r\nSUBSCRIBE c\r\nMULTI\r\nEVAL \"local n = 0 while n < 3e7 do n = n + 1 end return n\" "
+        "HELLO 3\r\nSUBSCRIBE c\r\nMULTI\r\nEVAL \"local n = 0 while n < 1e8 do n = n + 1 end return n\" "
         "0\r\nSET a 1\r\n"
-        "PUBLISH c m\r\nEVAL \"local n = 0 while n < 3e7 do n = n + 1 end return redis.call('incr', 'a')\" "
+        "PUBLISH c m\r\nEVAL \"local n = 0 while n < 1e8 do n = n + 1 end return redis.call('incr', 'a')\" "
         "0\r\nEXEC\r\n");
     await(is_busy());
     wire_close(&caller);
@@ -208,7 +208,7 @@ Test(scripting, who_called_a_transaction_may_leave)
 Test(scripting, without_a_threshold_nobody_is_told_busy)
 {
     expect(client, "OK", "CONFIG SET busy-reply-threshold 0");
-    send_text("EVAL \"local n = 0 while n < 3e7 do n = n + 1 end return 'done'\" 0\r\n");
+    send_text("EVAL \"local n = 0 while n < 1e8 do n = n + 1 end return 'done'\" 0\r\n");
     sleep_ms(20);
     expect(client, "PONG", "PING"); /* waits for it */
     expect_frame("$4\r\ndone\r\n");
