@@ -197,12 +197,12 @@ static int check_records(void *context, struct rdb_record *records, size_t count
 static int check_library(void *context, struct slice source, uint64_t offset, struct rdb_error *error)
 {
     struct check *check = context;
-    struct slice name;
-    kept_functions_name(source, &name);
-    if (hash_set_add(&check->libraries, hash_bytes(name.data, name.length)))
-        return 0;
-    char text[RDB_KEY_TEXT_BYTES];
-    return rdb_fault(error, offset, "function library \"%s\" is there twice", rdb_printable_text(name, text));
+    char *name = kept_functions_name(source); /* the reader has seen that there is one */
+    int failed = 0;
+    if (!hash_set_add(&check->libraries, hash_bytes(name, strlen(name))))
+        failed = rdb_fault(error, offset, "function library \"%.100s\" is there twice", name);
+    free(name);
+    return failed;
 }
 
 static int check_dropped(void *context, const struct rdb_dropped *dropped)

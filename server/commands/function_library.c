@@ -1,12 +1,12 @@
 /* Function libraries and their functions. See function_library.h. Main thread only. */
 #include "function_library.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "commands/commands.h"
-#include "protocol/resp_parse.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -187,23 +187,12 @@ static void set_text_error(struct buffer *error, const char *text)
     set_error(error, text, (struct slice){"", 0}, "");
 }
 
-static bool name_is_valid(struct slice name)
-{
-    for (size_t i = 0; i < name.length; i++)
-        if (!isalnum((unsigned char)name.data[i]) && name.data[i] != '_')
-            return false;
-    return name.length > 0;
-}
-
 /* Reads the words behind "#!". *name points into the source. */
 static bool read_words(const struct slice *words, int count, struct slice *name, struct buffer *error)
 {
-    static const char prefix[] = "name=";
-    enum { PREFIX_BYTES = sizeof(prefix) - 1 };
     for (int i = 1; i < count; i++) {
-        bool is_name =
-            words[i].length >= PREFIX_BYTES && strncasecmp(words[i].data, prefix, PREFIX_BYTES) == 0;
-        if (!is_name) {
+        struct slice given;
+        if (!kept_functions_name_word(words[i], &given)) {
             set_error(error, "ERR Invalid metadata value given: ", words[i], "");
             return false;
         }
@@ -211,11 +200,11 @@ static bool read_words(const struct slice *words, int count, struct slice *name,
             set_text_error(error, "ERR Invalid metadata value, name argument was given multiple times");
             return false;
         }
-        *name = (struct slice){words[i].data + PREFIX_BYTES, words[i].length - PREFIX_BYTES};
+        *name = given;
     }
     if (name->data == NULL)
         set_text_error(error, "ERR Library name was not given");
-    else if (!name_is_valid(*name))
+    else if (!kept_functions_is_name(*name))
         set_text_error(error, name_error);
     else if (!slice_is_word(words[0], "lua"))
         set_error(error, "ERR Engine '", words[0], "' not found");
@@ -224,24 +213,15 @@ static bool read_words(const struct slice *words, int count, struct slice *name,
     return false;
 }
 
-/* Reads "#!lua name=NAME". The line is copied to *copy, which the caller frees; the name lies in it. */
-static bool read_metadata(struct slice source, char **copy, struct slice *name, struct buffer *error)
+/* Reads "#!lua name=NAME". The name lies in *line, which the caller frees. */
+static bool read_metadata(struct slice source, char **line, struct slice *name, struct buffer *error)
 {
-    const char *end = source.length ? memchr(source.data, '\n', source.length) : NULL;
-    *copy = NULL;
+    struct slice *words;
+    int count = kept_functions_split(source, line, &words);
+    bool is_valid = false;
     if (source.length < 2 || memcmp(source.data, "#!", 2) != 0) {
         set_text_error(error, "ERR Missing library metadata");
-        return false;
-    }
-    if (end == NULL) {
-        set_text_error(error, "ERR Invalid library metadata");
-        return false;
-    }
-    *copy = strndup(source.data, (size_t)(end - source.data));
-    struct slice *words = NULL;
-    int count = *copy ? resp_split_line(*copy, strlen(*copy), &words) : -1;
-    bool is_valid = false;
-    if (count < 1) {
+    } else if (count < 1) {
         set_text_error(error, "ERR Invalid library metadata");
     } else {
         words[0] = (struct slice){words[0].data + 2, words[0].length - 2}; /* behind "#!" */
@@ -342,7 +322,7 @@ static struct slice library_put(struct commands *commands, struct slice source, 
     const struct function_library *library = library_add(commands, source, replace, quotes, error);
     if (library == NULL)
         return (struct slice){NULL, 0};
-    kept_functions_add(&commands->keyspace->functions, source, true);
+    kept_functions_add(&commands->keyspace->functions, slice_from_string(library->name), source, true);
     note_agreement(commands);
     return slice_from_string(library->name);
 }
@@ -420,6 +400,14 @@ static void free_saved(struct saved_sources *saved)
     mem_free(saved->items, saved->count * sizeof(*saved->items));
 }
 
+static void keep_again(struct kept_functions *kept, struct slice source)
+{
+    char *name = kept_functions_name(source);
+    CHECK(name != NULL);
+    kept_functions_add(kept, slice_from_string(name), source, true);
+    free(name);
+}
+
 bool function_libraries_restore(struct commands *commands, const struct slice *sources, size_t count,
                                 bool replace, bool flush, struct buffer *error)
 {
@@ -434,7 +422,7 @@ bool function_libraries_restore(struct commands *commands, const struct slice *s
     if (!done) {
         function_libraries_flush(commands);
         for (size_t i = 0; i < saved.count; i++)
-            kept_functions_add(kept, (struct slice){saved.items[i].data, saved.items[i].length}, true);
+            keep_again(kept, (struct slice){saved.items[i].data, saved.items[i].length});
         function_libraries_refresh(commands);
     }
     free_saved(&saved);

@@ -92,7 +92,7 @@ static void begin_session(struct script_run *run, const struct session *caller)
 
 /* ---- commands of scripts ---- */
 
-/* Finds the command, or writes the error and returns NULL. */
+/* Finds the command, or its subcommand; NULL when there is none. */
 static struct registry_entry *find_command(struct commands *commands, const struct slice *argv, int argc)
 {
     struct registry_entry *entry = registry_find(&commands->registry, argv[0]);

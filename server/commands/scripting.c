@@ -35,7 +35,8 @@ static bool find_declared(const struct call *call, unsigned *flags)
 unsigned scripting_call_flags(const struct call *call, unsigned flags)
 {
     unsigned declared;
-    if (call->argc < 2 || script_is_busy(&call->commands->scripting.run) || !find_declared(call, &declared))
+    if (call->argc < 2 || call->commands->loading || script_is_busy(&call->commands->scripting.run) ||
+        !find_declared(call, &declared))
         return flags;
     flags &= ~(unsigned)(COMMAND_STALE | COMMAND_DENYOOM | COMMAND_WRITE | COMMAND_MAY_REPLICATE);
     if (!(declared & (SCRIPT_ALLOW_OOM | SCRIPT_NO_WRITES)))

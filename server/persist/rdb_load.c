@@ -4,7 +4,10 @@
  */
 #include "rdb_load.h"
 
+#include "base/check.h"
+
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 struct rdb_loading {
@@ -88,12 +91,14 @@ static int load_record(struct rdb_loading *loading, struct rdb_record *record, s
 static int load_library(void *context, struct slice source, uint64_t offset, struct rdb_error *error)
 {
     struct rdb_loading *loading = context;
-    if (kept_functions_add(&loading->keyspace->functions, source, loading->options->replace))
-        return 0;
-    struct slice name;
-    char text[RDB_KEY_TEXT_BYTES];
-    kept_functions_name(source, &name);
-    return rdb_fault(error, offset, "function library \"%s\" is there twice", rdb_printable_text(name, text));
+    char *name = kept_functions_name(source); /* the reader has seen that there is one */
+    CHECK(name != NULL);
+    int failed = 0;
+    if (!kept_functions_add(&loading->keyspace->functions, slice_from_string(name), source,
+                            loading->options->replace))
+        failed = rdb_fault(error, offset, "function library \"%.100s\" is there twice", name);
+    free(name);
+    return failed;
 }
 
 static int load_dropped(void *context, const struct rdb_dropped *dropped)

@@ -282,11 +282,13 @@ static int read_library(struct rdb_reader *reader, uint64_t offset)
 {
     if (reader->structure_only)
         return rdb_skip_strings(reader, 1);
-    struct slice source = {NULL, 0}, name;
+    struct slice source = {NULL, 0};
     struct blob *blob = NULL;
     int error = rdb_read_name(reader, &source, &blob);
-    if (error == 0 && !kept_functions_name(source, &name))
+    char *name = error == 0 ? kept_functions_name(source) : NULL;
+    if (error == 0 && name == NULL)
         error = rdb_fault(reader->error, offset, "a function library whose first line tells no name");
+    free(name);
     if (error == 0 && reader->visitor->library)
         error = reader->visitor->library(reader->visitor->context, source, offset, reader->error);
     if (blob)

@@ -4,85 +4,80 @@
 #include "base/blob.h"
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/mem.h"
+#include "protocol/resp_parse.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\v' || byte == '\f' || byte == 0;
-}
+/* A library: its source, and the name that it tells, so that this is read once. */
+struct kept_library {
+    struct blob *source;
+    size_t name_bytes;
+    char name[];
+};
 
-static bool is_name_byte(char byte)
-{
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
-           byte == '_';
-}
+/* ---- the first line ---- */
 
-/* Takes the next word off a line; empty at its end. */
-static struct slice take_word(struct slice *line)
+bool kept_functions_is_name(struct slice name)
 {
-    while (line->length > 0 && is_blank(*line->data)) {
-        line->data++;
-        line->length--;
+    for (size_t i = 0; i < name.length; i++) {
+        char byte = name.data[i];
+        bool is_letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+        if (!is_letter && !(byte >= '0' && byte <= '9') && byte != '_')
+            return false;
     }
-    struct slice word = {line->data, 0};
-    while (line->length > 0 && !is_blank(*line->data)) {
-        line->data++;
-        line->length--;
-        word.length++;
-    }
-    return word;
+    return name.length > 0;
 }
 
-/* Takes name="NAME", with quotes or without, apart. */
-static bool read_name(struct slice word, struct slice *name)
+int kept_functions_split(struct slice source, char **line, struct slice **words)
+{
+    const char *end = source.length ? memchr(source.data, '\n', source.length) : NULL;
+    *line = NULL;
+    *words = NULL;
+    if (end == NULL || end - source.data < 2 || memcmp(source.data, "#!", 2) != 0)
+        return -1;
+    if (memchr(source.data, '\0', (size_t)(end - source.data)))
+        return -1;
+    *line = strndup(source.data, (size_t)(end - source.data));
+    CHECK(*line != NULL);
+    return resp_split_line(*line, strlen(*line), words);
+}
+
+bool kept_functions_name_word(struct slice word, struct slice *name)
 {
     static const char prefix[] = "name=";
     enum { PREFIX_BYTES = sizeof(prefix) - 1 };
-    if (word.length <= PREFIX_BYTES || strncasecmp(word.data, prefix, PREFIX_BYTES) != 0)
+    if (word.length < PREFIX_BYTES || strncasecmp(word.data, prefix, PREFIX_BYTES) != 0)
         return false;
-    struct slice value = {word.data + PREFIX_BYTES, word.length - PREFIX_BYTES};
-    char quote = value.data[0];
-    if (value.length > 2 && (quote == '"' || quote == '\'') && value.data[value.length - 1] == quote)
-        value = (struct slice){value.data + 1, value.length - 2};
-    for (size_t i = 0; i < value.length; i++)
-        if (!is_name_byte(value.data[i]))
-            return false;
-    *name = value;
+    *name = (struct slice){word.data + PREFIX_BYTES, word.length - PREFIX_BYTES};
     return true;
 }
 
-bool kept_functions_name(struct slice source, struct slice *name)
+char *kept_functions_name(struct slice source)
 {
-    const char *end = source.length ? memchr(source.data, '\n', source.length) : NULL;
-    if (end == NULL || end - source.data < 2 || memcmp(source.data, "#!", 2) != 0)
-        return false;
-    struct slice line = {source.data + 2, (size_t)(end - source.data) - 2};
-    if (line.length == 0 || is_blank(*line.data))
-        return false;
-    take_word(&line); /* the engine */
-    bool found = false;
-    for (struct slice word = take_word(&line); word.length > 0; word = take_word(&line)) {
-        if (found || !read_name(word, name))
-            return false;
-        found = true;
-    }
-    return found;
+    char *line;
+    struct slice *words, name = {NULL, 0};
+    int count = kept_functions_split(source, &line, &words);
+    bool is_valid = count >= 2;
+    for (int i = 1; i < count && is_valid; i++)
+        is_valid = name.data == NULL && kept_functions_name_word(words[i], &name);
+    char *copy = is_valid && kept_functions_is_name(name) ? strndup(name.data, name.length) : NULL;
+    free(words);
+    free(line);
+    return copy;
 }
 
 /* ---- the table ---- */
 
-static struct slice library_source(const void *item)
+static struct slice library_source(const struct kept_library *library)
 {
-    const struct blob *source = item;
-    return (struct slice){source->data, source->length_bytes};
+    return (struct slice){library->source->data, library->source->length_bytes};
 }
 
-static struct slice library_name(const void *item)
+static struct slice library_name(const struct kept_library *library)
 {
-    struct slice name;
-    CHECK(kept_functions_name(library_source(item), &name));
-    return name;
+    return (struct slice){library->name, library->name_bytes};
 }
 
 static uint64_t library_hash(const void *item)
@@ -109,27 +104,34 @@ static void **find_slot(const struct kept_functions *functions, struct slice nam
     return table_find(&functions->libraries, hash, library_has_name, &name);
 }
 
-static struct blob *library_create(struct slice source)
+static struct kept_library *library_create(struct slice name, struct slice source)
 {
-    struct blob *blob = blob_create(source.length);
-    memcpy(blob->data, source.data, source.length);
-    blob->length_bytes = source.length;
-    return blob;
+    struct kept_library *library = mem_alloc(sizeof(*library) + name.length);
+    *library = (struct kept_library){.source = blob_create(source.length), .name_bytes = name.length};
+    memcpy(library->name, name.data, name.length);
+    memcpy(library->source->data, source.data, source.length);
+    library->source->length_bytes = source.length;
+    return library;
 }
 
-bool kept_functions_add(struct kept_functions *functions, struct slice source, bool replace)
+static void library_free(struct kept_library *library)
 {
-    struct slice name;
-    CHECK(kept_functions_name(source, &name));
+    blob_release(library->source);
+    mem_free(library, sizeof(*library) + library->name_bytes);
+}
+
+bool kept_functions_add(struct kept_functions *functions, struct slice name, struct slice source,
+                        bool replace)
+{
     void **slot = find_slot(functions, name);
     if (slot && !replace)
         return false;
-    struct blob *library = library_create(source);
+    struct kept_library *library = library_create(name, source);
     if (slot) {
-        blob_release(*slot);
+        library_free(*slot);
         *slot = library;
     } else {
-        table_insert(&functions->libraries, hash_bytes(name.data, name.length), library);
+        table_insert(&functions->libraries, library_hash(library), library);
     }
     functions->generation++;
     return true;
@@ -140,9 +142,9 @@ bool kept_functions_remove(struct kept_functions *functions, struct slice name)
     void **slot = find_slot(functions, name);
     if (slot == NULL)
         return false;
-    struct blob *library = *slot;
-    table_remove(&functions->libraries, hash_bytes(name.data, name.length), slot);
-    blob_release(library);
+    struct kept_library *library = *slot;
+    table_remove(&functions->libraries, library_hash(library), slot);
+    library_free(library);
     functions->generation++;
     return true;
 }
@@ -156,7 +158,7 @@ struct slice kept_functions_find(const struct kept_functions *functions, struct 
 static void release_library(void *context, void *item)
 {
     (void)context;
-    blob_release(item);
+    library_free(item);
 }
 
 void kept_functions_clear(struct kept_functions *functions)

@@ -14,7 +14,7 @@
  */
 
 struct kept_functions {
-    struct table libraries; /* of blobs, by name */
+    struct table libraries; /* struct kept_library, by name */
     uint64_t generation;    /* another one after each change */
 };
 
@@ -28,13 +28,23 @@ static inline uint64_t kept_functions_count(const struct kept_functions *functio
     return functions->libraries.count;
 }
 
-/* Finds the name of a library's source; false when the first line is no such line. The name points into the
- * source. */
-bool kept_functions_name(struct slice source, struct slice *name);
+/* Splits the first line of a library's source into words, quoted or not: "#!ENGINE" and its options. Returns
+ * how many, or -1 when it is no such line. The caller frees line, which words point into, and words. */
+int kept_functions_split(struct slice source, char **line, struct slice **words);
 
-/* Keeps a library, whose first line is as it should be. One of the same name is replaced, or (replace is
+/* Is a word "name=..."? Sets what stands behind. */
+bool kept_functions_name_word(struct slice word, struct slice *name);
+
+/* Letters, digits and underscores, one at least: for names of libraries and functions. */
+bool kept_functions_is_name(struct slice name);
+
+/* The name that a library's source tells, terminated and from malloc; NULL when its first line tells none. */
+char *kept_functions_name(struct slice source);
+
+/* Keeps a library under the name that its source tells. One of the same name is replaced, or (replace is
  * false) the new one is not kept: returns false. */
-bool kept_functions_add(struct kept_functions *functions, struct slice source, bool replace);
+bool kept_functions_add(struct kept_functions *functions, struct slice name, struct slice source,
+                        bool replace);
 
 /* Drops the library of a name; false when there is none. */
 bool kept_functions_remove(struct kept_functions *functions, struct slice name);

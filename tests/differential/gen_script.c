@@ -432,12 +432,22 @@ static void generate_library(struct command *command, struct prng *prng)
         "return +",
         "error('boo')",
     };
-    static const char *const heads[] = {"#!lua name=one",   "#!lua name=one",
-                                        "#!lua name=two",   "#!lua name=two",
-                                        "#!LUA NAME=three", "#!lua",
-                                        "#!lua name=a-b",   "#!lua name=a name=b",
-                                        "#!js name=one",    "#!lua name=one x=1",
-                                        "nothing",          "#!"};
+    static const char *const heads[] = {"#!lua name=one",
+                                        "#!lua name=one",
+                                        "#!lua name=two",
+                                        "#!lua name=two",
+                                        "#!LUA NAME=three",
+                                        "#!lua",
+                                        "#!lua \"name=one\"",
+                                        "#!lua name='two'",
+                                        "#!lua 'name=one",
+                                        "#!lua name=\"\\x6fne\"",
+                                        "#!lua name=a-b",
+                                        "#!lua name=a name=b",
+                                        "#!js name=one",
+                                        "#!lua name=one x=1",
+                                        "nothing",
+                                        "#!"};
     command_add(command, "FUNCTION");
     arg_word(command, prng, "LOAD");
     if (prng_one_in(prng, 2))

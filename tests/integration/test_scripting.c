@@ -284,6 +284,22 @@ Test(scripting, functions_survive_a_restart_and_a_reload)
     expect(client, "(error) ERR Function not found", "FCALL f 1 n");
 }
 
+/* Options of the first line may be quoted; what is kept is found again under the same name. */
+Test(scripting, names_of_libraries_may_be_quoted)
+{
+    expect(client, "one", "FUNCTION LOAD %s",
+           "#!lua \"name=one\"\nredis.register_function('f', function() return 1 end)");
+    expect(client, "two", "FUNCTION LOAD %s",
+           "#!lua name='two'\nredis.register_function('g', function() return 2 end)");
+    const char zero[] = "#!lua name=zero\0 name=x\nredis.register_function('z', function() return 3 end)";
+    expect(client, "(error) ERR Invalid library metadata", "FUNCTION LOAD %b", zero, sizeof(zero) - 1);
+    expect(client, "OK", "DEBUG RELOAD");
+    expect(client, "1", "FCALL f 0");
+    expect(client, "2", "FCALL g 0");
+    expect(client, "OK", "FUNCTION DELETE one");
+    expect(client, "(error) ERR Function not found", "FCALL f 0");
+}
+
 Test(scripting, dumps_of_functions_go_both_ways)
 {
     struct server_process oracle;

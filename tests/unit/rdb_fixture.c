@@ -113,9 +113,10 @@ struct library_comparison {
 static void compare_library(void *context, struct slice source)
 {
     struct library_comparison *comparison = context;
-    struct slice name;
-    CHECK(kept_functions_name(source, &name));
-    struct slice twin = kept_functions_find(comparison->other, name);
+    char *name = kept_functions_name(source);
+    CHECK(name != NULL);
+    struct slice twin = kept_functions_find(comparison->other, slice_from_string(name));
+    free(name);
     comparison->equal = comparison->equal && twin.data && slice_equals(twin, source);
 }
 
