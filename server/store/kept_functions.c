@@ -59,7 +59,7 @@ char *kept_functions_name(struct slice source)
     char *line;
     struct slice *words, name = {NULL, 0};
     int count = kept_functions_split(source, &line, &words);
-    bool is_valid = count >= 2;
+    bool is_valid = count >= 2 && words[0].length > strlen("#!");
     for (int i = 1; i < count && is_valid; i++)
         is_valid = name.data == NULL && kept_functions_name_word(words[i], &name);
     char *copy = is_valid && kept_functions_is_name(name) ? strndup(name.data, name.length) : NULL;

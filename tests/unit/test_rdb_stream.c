@@ -640,6 +640,7 @@ Test(rdb_stream, names_of_libraries)
     expect_name("#!lua name=lib\ncode", "lib");
     expect_name("#!js  NAME=\"lib_2\" \r\ncode", "lib_2");
     expect_name("#!lua name='A'\n", "A");
+    expect_name("#!lua \"name=lib\"\n", "lib");
     expect_name("", NULL);
     expect_name("#!lua name=lib", NULL);
     expect_name("#! name=lib\n", NULL);
